@@ -77,7 +77,7 @@ export interface UplinkOptions {
   readonly pingContent: (isNewConnection: boolean) => readonly PingContent[];
   /** The agent's own certificate, where it is one that the server renews; else null. */
   readonly renewal?: Renewal | null;
-  /** Called when the outbox cannot be read. */
+  /** Called when the outbox cannot be read or written. */
   readonly onOutboxError: (error: unknown) => void;
   readonly log: Logger;
   readonly now: () => number;
@@ -202,13 +202,26 @@ export class Uplink {
       const page = room > 0 ? outbox.after(this.#sentSeq, Math.min(PAGE_EVENTS, room)) : [];
       if (page.length === 0) break;
       const { seq: lastOfPage } = page.at(-1) as { seq: number };
-      // Before the first byte goes out: after a crash an acknowledgement of it must not look like a lie. In blocks of a window,
-      // since each note is a write that waits for the disk.
-      if (lastOfPage > outbox.maySentSeq) outbox.noteSending(Math.min(outbox.lastSeq, this.#sentSeq + windowEvents));
+      if (lastOfPage > outbox.maySentSeq && !this.#noteSending(Math.min(outbox.lastSeq, this.#sentSeq + windowEvents)))
+        return;
       socket.write(page.map(({ seq, body }) => encodeEvent(seq, body)).join(''));
       this.#sentSeq = lastOfPage;
     }
     this.#sendEnds(socket);
+  }
+
+  /**
+   * Notes that events up to `seq` may have been sent, before the first byte goes out: after a crash an acknowledgement of them must not
+   * look like a lie. In blocks of a window, since each note is a write that waits for the disk. False where it fails.
+   */
+  #noteSending(seq: number): boolean {
+    try {
+      this.#options.outbox.noteSending(seq);
+      return true;
+    } catch (error) {
+      this.#outboxFailed('written', error);
+      return false;
+    }
   }
 
   /** Sends ends whose login has been sent: a server must know the session that an end is of. */

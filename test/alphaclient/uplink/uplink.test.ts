@@ -285,25 +285,30 @@ test('each reason of each server is logged once an hour, however often they are 
   );
 });
 
-test('an outbox that cannot be read ends the connection, not the agent', async () => {
-  start();
-  const first = await hello(0);
-  outbox.acknowledge(0);
-  const broken = new Error('disk I/O error');
-  const real = outbox.after.bind(outbox);
-  outbox.after = () => {
-    throw broken;
-  };
-  waits(3);
-  first.say({ type: 'welcome', version: 1, seq: 0 });
-  await until(() => first.closed);
-  outbox.after = real;
-  const second = await hello(1);
-  second.say({ type: 'welcome', version: 1, seq: 0 });
-  await until(() => second.seqs.length === 3);
-  const problems = logged.filter((text) => text.includes('disk I/O error'));
-  assert.deepEqual(problems, ['The outbox cannot be read: disk I/O error; trying again'], logged.join('\n'));
-});
+for (const [work, what] of [
+  ['after', 'read'],
+  ['noteSending', 'written'],
+] as const)
+  test(`an outbox that cannot be ${what} ends the connection, not the agent`, async () => {
+    start();
+    const first = await hello(0);
+    outbox.acknowledge(0);
+    const broken = new Error('disk I/O error');
+    const real = outbox[work].bind(outbox);
+    outbox[work] = () => {
+      throw broken;
+    };
+    waits(3);
+    first.say({ type: 'welcome', version: 1, seq: 0 });
+    await until(() => first.closed);
+    Object.assign(outbox, { [work]: real });
+    const second = await hello(1);
+    second.say({ type: 'welcome', version: 1, seq: 0 });
+    await until(() => second.seqs.length === 3);
+    assert.deepEqual([first.seqs, outboxErrors], [[], [broken]]);
+    const problems = logged.filter((text) => text.includes('disk I/O error'));
+    assert.deepEqual(problems, [`The outbox cannot be ${what}: disk I/O error; trying again`], logged.join('\n'));
+  });
 
 for (const isDamaged of [true, false])
   test(`a line that a server takes for no JSON ${isDamaged ? 'is damage of the outbox, where it stands in it so' : 'is no damage of an outbox that is well'}`, async () => {

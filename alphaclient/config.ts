@@ -1,6 +1,6 @@
 /** Reads alphaclient's settings, which .env.example lists. */
 import { LOGIN_GRACE_LIMIT_SECONDS } from '../protocol/session.ts';
-import { HOST_LIMIT, isHostName, PORT_LIMIT } from '../protocol/values.ts';
+import { HOST_LIMIT_CHARS, isHostName, PORT_LIMIT } from '../protocol/values.ts';
 import type { Environment } from '../service/environment.ts';
 import { certificatesFault, folderFault, keyPairFault, laterFileFault, privateKeyFault } from '../service/files.ts';
 import {
@@ -43,7 +43,7 @@ const serverAddresses: ValueParser<readonly Address[]> = {
 };
 
 const hostName: ValueParser<string> = {
-  valid: `a name of at most ${HOST_LIMIT} characters, without spaces and invisible ones`,
+  valid: `a name of at most ${HOST_LIMIT_CHARS} characters, without spaces and invisible ones`,
   parse: (given) => (isHostName(given) ? given : undefined),
 };
 

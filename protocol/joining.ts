@@ -1,5 +1,5 @@
 /** The messages with which a host gets its certificate, and a later one: docs/joining.md. [P16] */
-import { HOST_LIMIT, isHostName } from './values.ts';
+import { HOST_LIMIT_CHARS, isHostName } from './values.ts';
 
 /** The longest request or certificate in PEM, in characters: one with an RSA key of 4,096 bits has some 2,000. */
 export const PEM_LIMIT_CHARS = 16_384;
@@ -37,7 +37,7 @@ export function enrollFrom({ version, code, csr, host }: Record<string, unknown>
     return `enroll.code must be a text of at most ${CODE_LIMIT_CHARS} characters`;
   if (!isPem(csr)) return `enroll.${CSR_FAULT}`;
   if (!isHostName(host))
-    return `enroll.host must be a name of 1 to ${HOST_LIMIT} characters, without spaces and invisible ones`;
+    return `enroll.host must be a name of 1 to ${HOST_LIMIT_CHARS} characters, without spaces and invisible ones`;
   return { type: 'enroll', version: version as number, code, csr, host };
 }
 

@@ -4,7 +4,7 @@ import { type Enroll, enrollFrom, isPem, type Renew, renewFrom } from './joining
 import { eventFault, eventFrom } from './read-event.ts';
 import { type AgentReport, type DeclaredGap, gapsFrom, reportFrom, type ShapeCount, shapesFrom } from './report.ts';
 import { endFault, endFrom, type OpenSessions, openFrom, type SessionEnd } from './session.ts';
-import { COUNT_LIMIT, HOST_LIMIT, isCount, isHostName, isTooDeep, JSON_DEPTH_LIMIT } from './values.ts';
+import { COUNT_LIMIT, HOST_LIMIT_CHARS, isCount, isHostName, isTooDeep, JSON_DEPTH_LIMIT } from './values.ts';
 
 /** The version that both sides speak. */
 export const PROTOCOL_VERSION = 1;
@@ -22,7 +22,7 @@ export const PING_EVERY_MS = 15_000;
 /** Limit of a peer's silence before it counts as dead: three pings. [P11] */
 export const SILENCE_LIMIT_MS = 45_000;
 /** The longest token, in characters. */
-export const TOKEN_LIMIT = 256;
+export const TOKEN_LIMIT_CHARS = 256;
 
 /** The first message of an agent. [P4] */
 export interface Hello {
@@ -119,9 +119,9 @@ function hello(fields: Record<string, unknown>): Hello | Fault {
   if (!Number.isSafeInteger(version)) return bad('hello.version must be a whole number');
   if (typeof agent !== 'string' || !UUID.test(agent)) return bad('hello.agent must be a UUID');
   if (!isHostName(host))
-    return bad(`hello.host must be a name of 1 to ${HOST_LIMIT} characters, without spaces and invisible ones`);
-  if (token !== undefined && token !== null && (typeof token !== 'string' || token.length > TOKEN_LIMIT))
-    return bad(`hello.token must be a string of at most ${TOKEN_LIMIT} characters`);
+    return bad(`hello.host must be a name of 1 to ${HOST_LIMIT_CHARS} characters, without spaces and invisible ones`);
+  if (token !== undefined && token !== null && (typeof token !== 'string' || token.length > TOKEN_LIMIT_CHARS))
+    return bad(`hello.token must be a string of at most ${TOKEN_LIMIT_CHARS} characters`);
   if (run !== undefined && run !== null && (typeof run !== 'string' || !UUID.test(run)))
     return bad('hello.run must be a UUID');
   return {

@@ -53,10 +53,10 @@ export type AgentState = (typeof AGENT_STATES)[number];
 
 /** sshd-looking lines of one shape that are not understood. */
 export interface ShapeCount {
-  /** The message with digits, addresses and names blanked; at most REPORT_TEXT_LIMIT characters. */
+  /** The message with digits, addresses and names blanked; at most REPORT_TEXT_LIMIT_CHARS characters. */
   readonly shape: string;
   readonly count: number;
-  /** One such line as it stood in the log, cut to REPORT_TEXT_LIMIT characters. */
+  /** One such line as it stood in the log, cut to REPORT_TEXT_LIMIT_CHARS characters. */
   readonly sample: string;
   readonly firstAt: string | null;
   readonly lastAt: string | null;
@@ -73,9 +73,9 @@ export interface DeclaredGap {
 }
 
 /** The longest shape, its sample, and the text of a gap, in UTF-16 units. */
-export const REPORT_TEXT_LIMIT = 256;
+export const REPORT_TEXT_LIMIT_CHARS = 256;
 /** The longest kind of a gap. */
-export const KIND_LIMIT = 64;
+export const KIND_LIMIT_CHARS = 64;
 /** The most shapes, and the most gaps, that one ping carries: keeps it far below the line limit. */
 export const SHAPES_PER_PING = 12;
 export const GAPS_PER_PING = 12;
@@ -91,7 +91,7 @@ const COUNTS = [
 ] as const;
 
 /** Cuts a text to what a report carries. Agents cut, and servers too, since older agents do not: no gap is passed over for its words. */
-export const cutText = (text: string): string => text.slice(0, REPORT_TEXT_LIMIT);
+export const cutText = (text: string): string => text.slice(0, REPORT_TEXT_LIMIT_CHARS);
 
 const isText = (value: unknown, limit: number): value is string => typeof value === 'string' && value.length <= limit;
 const isTimeOrNull = (value: unknown): boolean => value === null || isTime(value);
@@ -126,7 +126,7 @@ export function shapesFrom(value: unknown): ShapeCount[] {
       (s) =>
         typeof s === 'object' &&
         s !== null &&
-        isText(s.shape, REPORT_TEXT_LIMIT) &&
+        isText(s.shape, REPORT_TEXT_LIMIT_CHARS) &&
         typeof s.sample === 'string' &&
         isCount(s.count) &&
         isTimeOrNull(s.firstAt) &&
@@ -148,7 +148,7 @@ export function gapsFrom(value: unknown): DeclaredGap[] {
         g !== null &&
         isCount(g.id) &&
         isTime(g.at) &&
-        isText(g.kind, KIND_LIMIT) &&
+        isText(g.kind, KIND_LIMIT_CHARS) &&
         typeof g.text === 'string' &&
         (g.bytes === null || isCount(g.bytes)) &&
         (g.lines === null || isCount(g.lines)),

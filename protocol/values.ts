@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { EVENT_TEXT_LIMITS, PID_LIMIT } from './event.ts';
 
 /** The longest host name, in UTF-16 units: RFC 1035 allows 253 characters, and a dot may stand behind it. */
-export const HOST_LIMIT = EVENT_TEXT_LIMITS.host;
+export const HOST_LIMIT_CHARS = EVENT_TEXT_LIMITS.host;
 /**
  * The largest `seq` and the largest total that an agent reports. One agent reaches it after 34 years of 1,000 events a second, and no
  * sum over as many agents as a server knows passes what SQLite holds exactly.
@@ -17,9 +17,9 @@ const NOT_IN_A_NAME = /[\p{Z}\p{C}]/u;
 const ISO_TIME =
   /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
-/** True for a name that a host may have: not empty, within HOST_LIMIT, without spaces and invisible characters. */
+/** True for a name that a host may have: not empty, within HOST_LIMIT_CHARS, without spaces and invisible characters. */
 export function isHostName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= HOST_LIMIT && !NOT_IN_A_NAME.test(value);
+  return typeof value === 'string' && value !== '' && value.length <= HOST_LIMIT_CHARS && !NOT_IN_A_NAME.test(value);
 }
 
 /** The form that `isUtcTime` reads: `d` is a digit, all else stands for itself. */

@@ -1,6 +1,6 @@
 /** The hosts that the lines of a log name, as small numbers: most logs have one, a collected log has thousands. */
 
-import { HOST_LIMIT } from '../../protocol/values.ts';
+import { HOST_LIMIT_CHARS } from '../../protocol/values.ts';
 import { detached } from './latin1.ts';
 
 /** The names that are kept though nothing refers to their numbers: all that are kept are saved with each commit. */
@@ -41,7 +41,7 @@ export class HostIndex {
   #find(name: string): number {
     const known = this.#numbers.get(name);
     if (known !== undefined) return this.#use(known);
-    const cut = detached(name.slice(0, HOST_LIMIT));
+    const cut = detached(name.slice(0, HOST_LIMIT_CHARS));
     const cutKnown = this.#numbers.get(cut);
     if (cutKnown !== undefined) return this.#use(cutKnown);
     const number = this.#free();

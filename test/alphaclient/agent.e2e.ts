@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, copyFileSync, mkdirSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { REPORT_TEXT_LIMIT } from '../../protocol/report.ts';
+import { REPORT_TEXT_LIMIT_CHARS } from '../../protocol/report.ts';
 import { Attempts, type Ledger } from '../attempts.ts';
 import { BACK_LIMIT_MS, Pair } from '../programs.ts';
 import { until } from '../until.ts';
@@ -140,7 +140,7 @@ test('a lost part of the log is reported once: in both logs, in the list of gaps
     gaps.map(({ kind, host }) => [kind, host]),
     [['rotated-away', 'box']],
   );
-  assert.equal(gaps[0]?.text.length, REPORT_TEXT_LIMIT);
+  assert.equal(gaps[0]?.text.length, REPORT_TEXT_LIMIT_CHARS);
   assert.deepEqual(JSON.parse(/^event: gap\ndata: (.*)$/m.exec(seen)?.[1] ?? ''), gaps[0]);
   assert.equal(server.output.split('Gap: ').length, 2, server.output);
   assert.equal(seen.split('event: gap').length, 2);

@@ -7,9 +7,9 @@ import {
   LINE_LIMIT_BYTES,
   readAgentMessage,
   readServerMessage,
-  TOKEN_LIMIT,
+  TOKEN_LIMIT_CHARS,
 } from '../../protocol/messages.ts';
-import { GAPS_PER_PING, KIND_LIMIT, REPORT_TEXT_LIMIT, SHAPES_PER_PING } from '../../protocol/report.ts';
+import { GAPS_PER_PING, KIND_LIMIT_CHARS, REPORT_TEXT_LIMIT_CHARS, SHAPES_PER_PING } from '../../protocol/report.ts';
 import { OPEN_SESSIONS_LIMIT, SESSIONS_PER_PING, UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import { COUNT_LIMIT, JSON_DEPTH_LIMIT } from '../../protocol/values.ts';
 
@@ -131,14 +131,14 @@ test('a report and a gap with a number beyond the limit are passed over', () => 
 test('a hello needs a version, a UUID and a name [P4]', () => {
   const hello = { type: 'hello', version: 1, agent, host: 'h' };
   assert.equal(fault(hello), 'taken as hello');
-  assert.equal(fault({ ...hello, token: 'x'.repeat(TOKEN_LIMIT) }), 'taken as hello');
+  assert.equal(fault({ ...hello, token: 'x'.repeat(TOKEN_LIMIT_CHARS) }), 'taken as hello');
   for (const change of [
     { agent: 'me' },
     { host: '' },
     { host: 'x'.repeat(256) },
     { version: '1' },
     { token: 1 },
-    { token: 'x'.repeat(TOKEN_LIMIT + 1) },
+    { token: 'x'.repeat(TOKEN_LIMIT_CHARS + 1) },
   ])
     assert.match(fault({ ...hello, ...change }), /^bad_message: hello/, JSON.stringify(change).slice(0, 60));
 });
@@ -176,7 +176,7 @@ test('the largest event and the fullest ping stay below the line limit', () => {
   );
   const line = encodeEvent(Number.MAX_SAFE_INTEGER, encodeBody({ ...event, ...texts } as never));
   assert.ok(Buffer.byteLength(line) < LINE_LIMIT_BYTES);
-  const text = '\u0001'.repeat(REPORT_TEXT_LIMIT);
+  const text = '\u0001'.repeat(REPORT_TEXT_LIMIT_CHARS);
   const shapes = Array(SHAPES_PER_PING).fill({
     shape: text,
     sample: text,
@@ -205,17 +205,20 @@ test('a ping is never refused for what it tells; what is not well formed is left
 test('a gap and a shape are kept whose text or sample is too long: it is cut to the limit', () => {
   const gap = { id: 1, at: event.at, kind: 'rotated-away', text: '', bytes: null, lines: null };
   const shape = { shape: 'a * b', sample: '', count: 1, firstAt: null, lastAt: null };
-  for (const chars of [REPORT_TEXT_LIMIT, REPORT_TEXT_LIMIT + 1, 4_096]) {
+  for (const chars of [REPORT_TEXT_LIMIT_CHARS, REPORT_TEXT_LIMIT_CHARS + 1, 4_096]) {
     const text = 'x'.repeat(chars);
     const ping = { type: 'ping', gaps: [{ ...gap, text }], shapes: [{ ...shape, sample: text }] };
-    const cut = 'x'.repeat(REPORT_TEXT_LIMIT);
+    const cut = 'x'.repeat(REPORT_TEXT_LIMIT_CHARS);
     assert.partialDeepStrictEqual(readAgentMessage(JSON.stringify(ping)), {
       gaps: [{ ...gap, text: cut }],
       shapes: [{ ...shape, sample: cut }],
     });
   }
   // A shape tells its messages from others, and a kind is a word: neither is cut.
-  const long = { gaps: [{ ...gap, kind: 'k'.repeat(KIND_LIMIT + 1) }], shapes: [{ ...shape, shape: 'x'.repeat(257) }] };
+  const long = {
+    gaps: [{ ...gap, kind: 'k'.repeat(KIND_LIMIT_CHARS + 1) }],
+    shapes: [{ ...shape, shape: 'x'.repeat(257) }],
+  };
   assert.partialDeepStrictEqual(readAgentMessage(JSON.stringify({ type: 'ping', ...long })), { gaps: [], shapes: [] });
 });
 

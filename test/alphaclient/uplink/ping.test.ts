@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PingBuilder, type PingSources } from '../../../alphaclient/uplink/ping.ts';
 import { encode, LINE_LIMIT_BYTES } from '../../../protocol/messages.ts';
-import { type DeclaredGap, REPORT_TEXT_LIMIT, SHAPES_PER_PING, type ShapeCount } from '../../../protocol/report.ts';
+import {
+  type DeclaredGap,
+  REPORT_TEXT_LIMIT_CHARS,
+  SHAPES_PER_PING,
+  type ShapeCount,
+} from '../../../protocol/report.ts';
 import { type OpenSessions, SESSIONS_PER_PING, UNEXPLAINED_PER_PING } from '../../../protocol/session.ts';
 import { CAUGHT_UP } from '../../wire-messages.ts';
 
@@ -17,12 +22,12 @@ const gaps = (text: string) => (after: number, limit: number) =>
   });
 
 test('the text of a gap and the sample of a shape are cut to what a server keeps', () => {
-  for (const chars of [REPORT_TEXT_LIMIT, REPORT_TEXT_LIMIT + 1]) {
+  for (const chars of [REPORT_TEXT_LIMIT_CHARS, REPORT_TEXT_LIMIT_CHARS + 1]) {
     const text = 'x'.repeat(chars);
     const shape: ShapeCount = { shape: 'a', sample: text, count: 1, firstAt: AT, lastAt: AT };
     const [ping] = builder({ gapsAfter: gaps(text), shapes: () => [shape] }).next(true);
-    assert.deepEqual(new Set(ping.gaps.map((gap) => gap.text.length)), new Set([REPORT_TEXT_LIMIT]));
-    assert.equal(ping.shapes[0]?.sample.length, REPORT_TEXT_LIMIT);
+    assert.deepEqual(new Set(ping.gaps.map((gap) => gap.text.length)), new Set([REPORT_TEXT_LIMIT_CHARS]));
+    assert.equal(ping.shapes[0]?.sample.length, REPORT_TEXT_LIMIT_CHARS);
   }
 });
 

@@ -5,7 +5,7 @@ import { type AgentReport, type AgentState, releaseFrom } from '../protocol/repo
 import type { Logger } from '../service/logger.ts';
 import { Ticker } from '../service/ticker.ts';
 import type { EventHosts } from './event-host.ts';
-import { type Chunk, LINE_LIMIT_BYTES, type LogSource } from './log/source.ts';
+import { type Chunk, LOG_LINE_LIMIT_BYTES, type LogSource } from './log/source.ts';
 import { isDamaged } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { NumberedEnd } from './outbox/sessions.ts';
@@ -157,7 +157,7 @@ export class Agent {
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
     if (chunk.omittedRecords > 0)
       log.error(
-        `${chunk.omittedRecords} journal records were longer than ${LINE_LIMIT_BYTES / 1_024} KiB and were not read`,
+        `${chunk.omittedRecords} journal records were longer than ${LOG_LINE_LIMIT_BYTES / 1_024} KiB and were not read`,
       );
     if (!this.#hasWarnedOfTwice && reader.seemsWrittenTwice) {
       this.#hasWarnedOfTwice = true;

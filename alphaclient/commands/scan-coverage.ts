@@ -1,7 +1,7 @@
 /** Counts what a scan did not read or did not understand, for one line at its end. */
 import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/grouped.ts';
-import { LINE_LIMIT_BYTES } from '../log/source.ts';
+import { LOG_LINE_LIMIT_BYTES } from '../log/source.ts';
 import type { Reader } from '../sshd/reader.ts';
 import type { UnknownShape } from '../sshd/unknown-messages.ts';
 
@@ -23,7 +23,7 @@ export class ScanCoverage {
     this.#unreadFiles++;
   }
 
-  /** Counts lines that were read up to LINE_LIMIT_BYTES only. */
+  /** Counts lines that were read up to LOG_LINE_LIMIT_BYTES only. */
   cut(lines: number): void {
     this.#cutLines += lines;
   }
@@ -57,7 +57,7 @@ export class ScanCoverage {
     const unread = [
       this.#unreadFiles > 0 ? `${counted(this.#unreadFiles, 'file')}` : '',
       this.#cutLines > 0
-        ? `the rest of ${counted(this.#cutLines, 'line')} longer than ${grouped(LINE_LIMIT_BYTES)} bytes`
+        ? `the rest of ${counted(this.#cutLines, 'line')} longer than ${grouped(LOG_LINE_LIMIT_BYTES)} bytes`
         : '',
     ].filter(Boolean);
     const sample = escapeText(this.#mostFrequent?.sample ?? '', SAMPLE_LIMIT_CHARS);

@@ -58,7 +58,7 @@ export class OutputClosed extends Error {
 export interface LineConsumer {
   /** Consumes whole lines, whose memory is reused once it returns. `writtenMs`: when the file was last written. */
   consume(lines: Buffer, writtenMs: number): void;
-  /** Counts lines that were longer than LINE_LIMIT_BYTES, and are consumed up to there. */
+  /** Counts lines that were longer than LOG_LINE_LIMIT_BYTES, and are consumed up to there. */
   cut(lines: number): void;
   /** Called after each read with its size on the disk, and awaited before the next: backpressure. A rejection ends the reading. */
   afterRead(bytes: number): Promise<void>;

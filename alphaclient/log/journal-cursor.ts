@@ -2,12 +2,12 @@
 import type { LogPosition } from './source.ts';
 
 /** A longer text is no cursor; journald's are about 160 characters. */
-const CURSOR_LIMIT = 512;
+const CURSOR_LIMIT_CHARS = 512;
 const CURSOR = /^[a-z]=[0-9a-f]{1,32}(?:;[a-z]=[0-9a-f]{1,32})*$/;
 
 /** Returns whether `text` can be passed to journalctl as a cursor. */
 export function isCursor(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= CURSOR_LIMIT && CURSOR.test(text);
+  return typeof text === 'string' && text.length <= CURSOR_LIMIT_CHARS && CURSOR.test(text);
 }
 
 /** Returns the position after the record of `cursor`; null: before the first record of the journal. */

@@ -1,6 +1,6 @@
 /** Splits journalctl's output into whole records. */
 import { isCursor, sameRecord } from './journal-cursor.ts';
-import { type Gap, LINE_LIMIT_BYTES } from './source.ts';
+import { type Gap, LOG_LINE_LIMIT_BYTES } from './source.ts';
 
 /** systemd's id of the message that reports records dropped by journald (SD_MESSAGE_JOURNAL_DROPPED). */
 export const DROPPED_MESSAGE_ID = 'a596d6fe7bfa4994828e72309e95d61e';
@@ -21,7 +21,7 @@ export interface Records {
   readonly writtenMs: number | null;
   /** The gaps that journald reported. */
   readonly gaps: readonly Gap[];
-  /** The number of records that were longer than LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
+  /** The number of records that were longer than LOG_LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
   readonly omittedRecords: number;
 }
 
@@ -47,7 +47,7 @@ function parseDropReport(fields: Fields): Gap | 'no report' | null {
 }
 
 /**
- * Splits output that comes in pieces. Holds at most LINE_LIMIT_BYTES of a partial record. `after` is the cursor that journalctl
+ * Splits output that comes in pieces. Holds at most LOG_LINE_LIMIT_BYTES of a partial record. `after` is the cursor that journalctl
  * begins at: it prints that record again, and it is omitted here.
  */
 export class JournalRecords {
@@ -71,7 +71,7 @@ export class JournalRecords {
     }
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const rest = bytes.subarray(end);
-    this.#overlong = rest.length > LINE_LIMIT_BYTES;
+    this.#overlong = rest.length > LOG_LINE_LIMIT_BYTES;
     omittedRecords += this.#overlong ? 1 : 0;
     if (end === 0) return this.#nothing(rest, omittedRecords);
     this.#keep(rest);
@@ -98,7 +98,7 @@ export class JournalRecords {
       start = end;
       // Old versions print lines such as `-- No entries --`; a record begins with a brace.
       if (line[0] !== BRACE) continue;
-      if (line.length > LINE_LIMIT_BYTES) {
+      if (line.length > LOG_LINE_LIMIT_BYTES) {
         omittedRecords += 1;
         continue;
       }

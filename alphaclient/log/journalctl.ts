@@ -69,7 +69,7 @@ export interface JournalFault {
   readonly text: string;
 }
 
-const STDERR_LIMIT = 2_048;
+const STDERR_LIMIT_CHARS = 2_048;
 /** The other way out, at the end of a fault's text. */
 export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 
@@ -77,7 +77,7 @@ export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 export class Journalctl {
   /** Its `stdout` and `stderr` are missing where the process has no descriptor left for them. */
   readonly #child: ChildProcess;
-  /** The last STDERR_LIMIT characters: what made it fail comes after any number of warnings. */
+  /** The last STDERR_LIMIT_CHARS characters: what made it fail comes after any number of warnings. */
   #stderr = '';
   /** True where journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
   #lacksPermission = false;
@@ -92,7 +92,7 @@ export class Journalctl {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       const all = this.#stderr + text;
       this.#lacksPermission ||= all.includes('not seeing messages from other users');
-      this.#stderr = all.slice(-STDERR_LIMIT);
+      this.#stderr = all.slice(-STDERR_LIMIT_CHARS);
       this.#wake();
     });
     this.#child.stdout?.on('readable', () => this.#wake());

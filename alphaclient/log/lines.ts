@@ -1,7 +1,7 @@
 /** Splits a stream of bytes into whole lines, in bounded memory. Pure. */
 
 import { endOfFrames } from '../sshd/line-cleaning.ts';
-import { LINE_LIMIT_BYTES } from './source.ts';
+import { LOG_LINE_LIMIT_BYTES } from './source.ts';
 
 /** The end of a line that was cut: it matches no message of sshd, so that a cut line is never taken for a whole one. */
 export const CUT_MARK = ' [line cut here: too long]';
@@ -30,7 +30,7 @@ export interface Lines {
 const NO_LINES: Lines = { bytes: NOTHING, consumedBytes: 0, cutLines: 0 };
 
 /**
- * Keeps the partial line between one read and the next: at most `LINE_LIMIT_BYTES` of it, however long it gets. A line that is
+ * Keeps the partial line between one read and the next: at most `LOG_LINE_LIMIT_BYTES` of it, however long it gets. A line that is
  * longer (without its `\n`) is cut to that length, with `CUT_MARK` at its end, never inside a character. NUL bytes before a
  * line are skipped: a log that was copied and truncated, or cut off by a power failure, begins with a hole of them. Within a line
  * a hole is kept as NUL_RUN_LIMIT_BYTES.
@@ -73,9 +73,9 @@ export class LineSplitter {
           break;
         }
         const end = bytes.indexOf(NEWLINE, at);
-        at += end - at > LINE_LIMIT_BYTES ? this.#takeFrames(bytes.subarray(at, end), lines) : 0;
+        at += end - at > LOG_LINE_LIMIT_BYTES ? this.#takeFrames(bytes.subarray(at, end), lines) : 0;
         this.#keep(bytes.subarray(at, end));
-        if (this.#lineBytes > LINE_LIMIT_BYTES) cutLines += 1;
+        if (this.#lineBytes > LOG_LINE_LIMIT_BYTES) cutLines += 1;
         lines.push(...this.#endLine());
         at = end + 1;
       }
@@ -117,7 +117,7 @@ export class LineSplitter {
   flush(): Lines {
     if (this.#partialBytes === 0) return NO_LINES;
     const consumedBytes = this.#partialBytes;
-    const cutLines = this.#lineBytes > LINE_LIMIT_BYTES ? 1 : 0;
+    const cutLines = this.#lineBytes > LOG_LINE_LIMIT_BYTES ? 1 : 0;
     const empty = this.#lineBytes === 0;
     const endsInCarriageReturn = this.#kept.at(-1)?.at(-1) === CARRIAGE_RETURN;
     const line = this.#endLine(this.#carriageReturn && !endsInCarriageReturn ? '\r\n' : '\n');
@@ -134,7 +134,7 @@ export class LineSplitter {
     }
     text = this.#withoutHoles(text);
     this.#lineBytes += text.length;
-    const room = LINE_LIMIT_BYTES - this.#keptBytes;
+    const room = LOG_LINE_LIMIT_BYTES - this.#keptBytes;
     if (text.length === 0 || room === 0) return;
     // A copy: a short partial line must not keep a whole read in memory, and the reader may reuse its buffer.
     const kept = Buffer.from(text.subarray(0, room));
@@ -161,9 +161,9 @@ export class LineSplitter {
 
   #endLine(ending = '\n'): Buffer[] {
     let line = this.#kept;
-    if (this.#lineBytes > LINE_LIMIT_BYTES) {
+    if (this.#lineBytes > LOG_LINE_LIMIT_BYTES) {
       const kept = Buffer.concat(this.#kept);
-      let end = LINE_LIMIT_BYTES - CUT_MARK.length;
+      let end = LOG_LINE_LIMIT_BYTES - CUT_MARK.length;
       // Back to the first byte of a UTF-8 character (continuation bytes are 10xxxxxx), at most 3 bytes.
       for (let back = 0; back < 3 && ((kept[end] ?? 0) & 0xc0) === 0x80; back += 1) end -= 1;
       line = [kept.subarray(0, end), Buffer.from(CUT_MARK)];
@@ -193,8 +193,8 @@ export function joinLines(all: readonly Lines[]): Lines {
 /** Returns whether one of these whole lines exceeds the limit; jumps from line end to line end instead of visiting each. */
 function hasLongLine(lines: Buffer): boolean {
   let at = 0;
-  while (lines.length - at > LINE_LIMIT_BYTES + 1) {
-    const end = lines.lastIndexOf(NEWLINE, at + LINE_LIMIT_BYTES);
+  while (lines.length - at > LOG_LINE_LIMIT_BYTES + 1) {
+    const end = lines.lastIndexOf(NEWLINE, at + LOG_LINE_LIMIT_BYTES);
     if (end < at) return true;
     at = end + 1;
   }

@@ -55,7 +55,7 @@ export interface EmittedAfterMove {
 }
 
 /** The most lines emitted after a move that are kept, since they are written with every commit. */
-export const LINES_AFTER_MOVE = 256;
+export const LINES_AFTER_MOVE_LIMIT = 256;
 
 /** Returns whether nothing was emitted of a file, on purpose: it is a copy, or older than the first look. */
 export function isSkipped({ state, blocks }: KnownFile): boolean {
@@ -224,7 +224,7 @@ function isEmittedAfterMove(value: unknown): value is EmittedAfterMove {
     isCount(offset) &&
     isFingerprint(before) &&
     Array.isArray(lines) &&
-    lines.length <= LINES_AFTER_MOVE &&
+    lines.length <= LINES_AFTER_MOVE_LIMIT &&
     lines.every((line) => typeof line === 'string')
   );
 }

@@ -33,9 +33,9 @@ export interface Chunk {
   readonly writtenMs: number;
   /** Gaps that lie before these lines. */
   readonly gaps: readonly Gap[];
-  /** The number of these lines that were longer than LINE_LIMIT_BYTES and were cut. */
+  /** The number of these lines that were longer than LOG_LINE_LIMIT_BYTES and were cut. */
   readonly cutLines: number;
-  /** The number of the journal's records up to `position` that were longer than LINE_LIMIT_BYTES and are missing. A file has none. */
+  /** The number of the journal's records up to `position` that were longer than LOG_LINE_LIMIT_BYTES and are missing. A file has none. */
   readonly omittedRecords: number;
 }
 
@@ -56,4 +56,4 @@ export interface LogSource {
 export type SourceLogger = Pick<Logger, 'info' | 'warn' | 'error'>;
 
 /** Lines longer than this are cut, marked and counted: 64 KiB. sshd itself writes at most 1,023 bytes. */
-export const LINE_LIMIT_BYTES = 65_536;
+export const LOG_LINE_LIMIT_BYTES = 65_536;

@@ -6,7 +6,7 @@ import { CompressedFileReader, type FileReader, PlainFileReader } from './file-r
 import { type Fingerprint, lineHashes, NO_FINGERPRINT } from './fingerprint.ts';
 import { LineSplitter, type Lines } from './lines.ts';
 import type { Continuation } from './log-copy.ts';
-import { type KnownFile, LINES_AFTER_MOVE } from './position.ts';
+import { type KnownFile, LINES_AFTER_MOVE_LIMIT } from './position.ts';
 import type { Compression, LogFile } from './rotation.ts';
 
 /** The most skipped bytes that are read at once where the copy with them is lost. More are reported as a gap. */
@@ -165,9 +165,12 @@ export class TrackedFile {
     const hashed = this.#linesAfterMove;
     if (!this.#isMoved || reader === null || hashed === null) return;
     try {
-      const lines = lineHashes(reader.bytes(this.#hashedEnd, reader.offset), LINES_AFTER_MOVE + 1 - hashed.length);
+      const lines = lineHashes(
+        reader.bytes(this.#hashedEnd, reader.offset),
+        LINES_AFTER_MOVE_LIMIT + 1 - hashed.length,
+      );
       // Where the file was truncated since, these are other lines than those that were emitted.
-      const isKept = hashed.length + lines.length <= LINES_AFTER_MOVE && !reader.changed();
+      const isKept = hashed.length + lines.length <= LINES_AFTER_MOVE_LIMIT && !reader.changed();
       this.#linesAfterMove = isKept ? [...hashed, ...lines] : null;
       this.#hashedEnd = reader.offset;
     } catch {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Agent } from '../../alphaclient/agent.ts';
 import { EventHosts } from '../../alphaclient/event-host.ts';
 import { JournalSource } from '../../alphaclient/log/journal-source.ts';
-import { LINE_LIMIT_BYTES } from '../../alphaclient/log/source.ts';
+import { LOG_LINE_LIMIT_BYTES } from '../../alphaclient/log/source.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { SessionWatch } from '../../alphaclient/session-watch.ts';
 import { ConnectionChanges } from '../../alphaclient/sshd/connection-changes.ts';
@@ -19,7 +19,7 @@ import { until } from '../until.ts';
 
 /** Stands in for journalctl: prints a record that is too long before one that is not, and of the last record alone the latter. */
 const TOO_LONG_THEN_SHORT = `
-  case "$*" in *--lines=1*) ;; *) printf '{"MESSAGE":"'; head -c ${LINE_LIMIT_BYTES} /dev/zero | tr '\\0' x; echo '"}' ;; esac
+  case "$*" in *--lines=1*) ;; *) printf '{"MESSAGE":"'; head -c ${LOG_LINE_LIMIT_BYTES} /dev/zero | tr '\\0' x; echo '"}' ;; esac
   echo '{"MESSAGE":"short","SYSLOG_IDENTIFIER":"sshd","__CURSOR":"s=a1;i=1;b=b1;m=1;t=1;x=1"}'
   case "$*" in *--follow*) exec sleep 600 ;; esac`;
 

@@ -8,7 +8,7 @@ import {
   sameRecord,
 } from '../../../alphaclient/log/journal-cursor.ts';
 import { JournalRecords } from '../../../alphaclient/log/journal-records.ts';
-import { LINE_LIMIT_BYTES } from '../../../alphaclient/log/source.ts';
+import { LOG_LINE_LIMIT_BYTES } from '../../../alphaclient/log/source.ts';
 
 const cursor = (i: number, s = 'a1') =>
   `s=${s};i=${i.toString(16)};b=b1;m=${i.toString(16)};t=${(i + 9).toString(16)};x=${i}`;
@@ -49,12 +49,12 @@ describe('the records that journalctl prints', () => {
     assert.equal(push(new JournalRecords(null), text, 11).out, record(1) + record(2));
   });
 
-  it(`are omitted and counted above ${LINE_LIMIT_BYTES} bytes, wherever the output is torn`, () => {
+  it(`are omitted and counted above ${LOG_LINE_LIMIT_BYTES} bytes, wherever the output is torn`, () => {
     const bare = record(2, '').length;
-    const fits = record(2, 'x'.repeat(LINE_LIMIT_BYTES - bare));
-    assert.equal(fits.length, LINE_LIMIT_BYTES);
-    const over = record(3, 'x'.repeat(LINE_LIMIT_BYTES - bare + 1));
-    const far = record(4, 'x'.repeat(5 * LINE_LIMIT_BYTES));
+    const fits = record(2, 'x'.repeat(LOG_LINE_LIMIT_BYTES - bare));
+    assert.equal(fits.length, LOG_LINE_LIMIT_BYTES);
+    const over = record(3, 'x'.repeat(LOG_LINE_LIMIT_BYTES - bare + 1));
+    const far = record(4, 'x'.repeat(5 * LOG_LINE_LIMIT_BYTES));
     const text = record(1) + fits + over + record(5) + far + record(6);
     for (const size of [1_000, 65_536, 65_537, 100_000, text.length]) {
       const got = push(new JournalRecords(null), text, size);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CUT_MARK, LineSplitter } from '../../../alphaclient/log/lines.ts';
-import { LINE_LIMIT_BYTES } from '../../../alphaclient/log/source.ts';
+import { LOG_LINE_LIMIT_BYTES } from '../../../alphaclient/log/source.ts';
 
 /** Splits a text that is added in pieces of `step` bytes; `rest` is the partial line at its end. */
 function torn(text: Buffer, step: number): { lines: string; consumedBytes: number; cutLines: number; rest: string } {
@@ -31,15 +31,15 @@ test('text torn at any byte, also inside CR LF and characters of several bytes, 
 });
 
 test('a line of 64 KiB is whole; one byte more is cut, marked and counted, never inside a character', () => {
-  const fits = `${'x'.repeat(LINE_LIMIT_BYTES)}\n`;
+  const fits = `${'x'.repeat(LOG_LINE_LIMIT_BYTES)}\n`;
   for (const step of [1_000, 1 << 20]) {
     assert.deepEqual(torn(Buffer.from(fits), step), { lines: fits, consumedBytes: fits.length, cutLines: 0, rest: '' });
     const { lines, consumedBytes, cutLines } = torn(Buffer.from(`before\nx${fits}after\n`), step);
-    assert.equal(lines, `before\n${'x'.repeat(LINE_LIMIT_BYTES - CUT_MARK.length)}${CUT_MARK}\nafter\n`);
+    assert.equal(lines, `before\n${'x'.repeat(LOG_LINE_LIMIT_BYTES - CUT_MARK.length)}${CUT_MARK}\nafter\n`);
     assert.deepEqual([consumedBytes, cutLines], [fits.length + 14, 1]);
     for (const shift of ['', 'x', 'xx', 'xxx']) {
       const snow = torn(Buffer.from(`${shift}${'💥'.repeat(20_000)}\n`), step).lines;
-      assert.ok(Buffer.byteLength(snow) <= LINE_LIMIT_BYTES + 1);
+      assert.ok(Buffer.byteLength(snow) <= LOG_LINE_LIMIT_BYTES + 1);
       assert.match(snow, /^x*(💥)+ \[line cut here: too long\]\n$/u);
     }
   }
@@ -50,7 +50,7 @@ test('memory does not grow with a line that has no end', () => {
   const bytes = Buffer.alloc(1 << 20, 'x');
   for (let i = 0; i < 64; i += 1) buffer.add(bytes);
   assert.equal(buffer.partialBytes, 64 << 20);
-  assert.equal(buffer.flush().bytes.length, LINE_LIMIT_BYTES + 1);
+  assert.equal(buffer.flush().bytes.length, LOG_LINE_LIMIT_BYTES + 1);
 });
 
 test('a partial line that nobody will end gets the line end of the lines before it', () => {
@@ -70,7 +70,7 @@ test('the hole of NUL bytes that a writer leaves in a truncated log is skipped',
 });
 
 test('a hole within a line, however large and however torn, takes nothing of what stands behind it', () => {
-  const hole = LINE_LIMIT_BYTES * 2;
+  const hole = LOG_LINE_LIMIT_BYTES * 2;
   const text = Buffer.from(`one\ntw${'\0'.repeat(hole)}Nov 20 \0\0\0\0three\0\n\0f\0o\0u\0r\0\n`);
   for (const step of [1, 7, 65_536, text.length])
     assert.deepEqual(torn(text, step), {
@@ -106,7 +106,7 @@ test('messages with octet counts are lines without line ends, torn at any byte',
 
 test('messages with octet counts are not cut, however long they are together', () => {
   const frame = `60 <38>${'x'.repeat(56)}`;
-  const text = frame.repeat(2 * Math.ceil(LINE_LIMIT_BYTES / frame.length));
+  const text = frame.repeat(2 * Math.ceil(LOG_LINE_LIMIT_BYTES / frame.length));
   for (const end of ['', '\n']) {
     const { lines, cutLines } = torn(Buffer.from(text + end), 1 << 20);
     assert.equal(lines.replaceAll('\n', ''), text);

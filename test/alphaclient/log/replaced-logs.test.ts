@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { LINES_AFTER_MOVE } from '../../../alphaclient/log/position.ts';
+import { LINES_AFTER_MOVE_LIMIT } from '../../../alphaclient/log/position.ts';
 import { compress, lines } from './followed.ts';
 import { Steps } from './steps.ts';
 
@@ -155,14 +155,17 @@ test('a copy that has some of the lines emitted after it was made goes on behind
   assert.deepEqual([steps.text, steps.gaps], [lines(0, 24) + lines(30, 31), []]);
 });
 
-test(`of more than ${LINES_AFTER_MOVE} lines after a copy was made none is kept: a shorter copy waits, whatever it has`, async (t) => {
+test(`of more than ${LINES_AFTER_MOVE_LIMIT} lines after a copy was made none is kept: a shorter copy waits, whatever it has`, async (t) => {
   const steps = new Steps(t);
   appendFileSync(steps.path, lines(0, 20));
   await steps.drain();
   const write = replaceKeepingWriter(t, steps);
-  write(lines(20, 20 + LINES_AFTER_MOVE));
+  write(lines(20, 20 + LINES_AFTER_MOVE_LIMIT));
   await steps.drain();
-  assert.equal(steps.position?.files.find(({ state }) => state === 'old')?.afterMove?.lines.length, LINES_AFTER_MOVE);
+  assert.equal(
+    steps.position?.files.find(({ state }) => state === 'old')?.afterMove?.lines.length,
+    LINES_AFTER_MOVE_LIMIT,
+  );
   write(lines(500, 501));
   await steps.drain();
   assert.equal(steps.position?.files.find(({ state }) => state === 'old')?.afterMove, null);

@@ -3,7 +3,7 @@
 import type { Outcome } from '../../protocol/event.ts';
 
 /** Names held at most; beyond them those counted once are evicted. */
-export const NAME_LIMIT = 200_000;
+export const NAMES_LIMIT = 200_000;
 
 /** The counts of one name. */
 export interface Counted {
@@ -13,7 +13,7 @@ export interface Counted {
   probe: number;
 }
 
-/** Counts the events of up to NAME_LIMIT names. Beyond that, names counted once are evicted first, and `full` is true. */
+/** Counts the events of up to NAMES_LIMIT names. Beyond that, names counted once are evicted first, and `full` is true. */
 export class Tally {
   readonly #names = new Map<string, Counted>();
   #full = false;
@@ -31,7 +31,7 @@ export class Tally {
   count(name: string, outcome: Outcome): void {
     let counted = this.#names.get(name);
     if (counted === undefined) {
-      if (this.#names.size >= NAME_LIMIT) this.#evict();
+      if (this.#names.size >= NAMES_LIMIT) this.#evict();
       counted = { name, accepted: 0, failed: 0, probe: 0 };
       this.#names.set(name, counted);
     }
@@ -43,7 +43,7 @@ export class Tally {
     for (const one of this.#names.values())
       if (one.accepted === 0 && one.failed + one.probe <= 1) this.#names.delete(one.name);
     // All were counted more than once: the oldest half is evicted.
-    let over = this.#names.size - NAME_LIMIT / 2;
+    let over = this.#names.size - NAMES_LIMIT / 2;
     for (const name of this.#names.keys()) {
       if (over-- <= 0) break;
       this.#names.delete(name);

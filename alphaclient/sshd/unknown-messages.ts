@@ -18,7 +18,7 @@ export interface UnknownShape {
 }
 
 /** More shapes than any sshd has messages we would miss; later ones are counted together. */
-export const SHAPE_LIMIT = 200;
+export const SHAPES_LIMIT = 200;
 const SHAPE_LIMIT_CHARS = 160;
 const SAMPLE_LIMIT_CHARS = 300;
 /** Stands for every shape beyond the limit. */
@@ -53,7 +53,7 @@ interface ShapeCount {
   lastAt: string | null;
 }
 
-/** Counts unrecognized messages by shape: SHAPE_LIMIT shapes and one for all others, each with its first message as a sample. */
+/** Counts unrecognized messages by shape: SHAPES_LIMIT shapes and one for all others, each with its first message as a sample. */
 export class UnknownMessages {
   readonly #shapes = new Map<string, ShapeCount>();
   #count = 0;
@@ -68,7 +68,7 @@ export class UnknownMessages {
     this.#count++;
     const message = sampleOf(latin1);
     const own = shapeOf(message);
-    const shape = this.#shapes.has(own) || this.#shapes.size < SHAPE_LIMIT ? own : OTHER_SHAPES;
+    const shape = this.#shapes.has(own) || this.#shapes.size < SHAPES_LIMIT ? own : OTHER_SHAPES;
     const counted = this.#shapes.get(shape);
     if (counted === undefined) this.#shapes.set(shape, { count: 1, sample: message, firstAt: at, lastAt: at });
     else {
@@ -86,7 +86,7 @@ export class UnknownMessages {
   restore(count: unknown, shapes: unknown): void {
     if (Number.isSafeInteger(count)) this.#count = count as number;
     if (!Array.isArray(shapes)) return;
-    for (const value of shapes.slice(0, SHAPE_LIMIT + 1) as unknown[]) {
+    for (const value of shapes.slice(0, SHAPES_LIMIT + 1) as unknown[]) {
       if (typeof value !== 'object' || value === null) continue;
       const { shape, count: times, sample, firstAt, lastAt } = value as Partial<UnknownShape>;
       if (typeof shape !== 'string' || typeof sample !== 'string' || !Number.isSafeInteger(times)) continue;
@@ -150,9 +150,9 @@ export interface Forgery {
 }
 
 /** Samples are for `status` to list; the count says how many there were. */
-export const FORGERY_LIMIT = 20;
+export const FORGERIES_LIMIT = 20;
 
-/** Counts forged messages, and keeps the first FORGERY_LIMIT of them. */
+/** Counts forged messages, and keeps the first FORGERIES_LIMIT of them. */
 export class ForgedMessages {
   #count = 0;
   readonly #samples: Forgery[] = [];
@@ -169,7 +169,7 @@ export class ForgedMessages {
   /** Counts one message, given in Latin-1. */
   add(latin1: string, at: string | null, line: number): void {
     this.#count++;
-    if (this.#samples.length < FORGERY_LIMIT) this.#samples.push({ message: sampleOf(latin1), at, line });
+    if (this.#samples.length < FORGERIES_LIMIT) this.#samples.push({ message: sampleOf(latin1), at, line });
   }
 
   /** Plain JSON. */
@@ -182,7 +182,7 @@ export class ForgedMessages {
     const { count, samples } = (saved ?? {}) as { count?: unknown; samples?: unknown };
     if (Number.isSafeInteger(count)) this.#count = count as number;
     if (!Array.isArray(samples)) return;
-    for (const value of samples.slice(0, FORGERY_LIMIT) as unknown[]) {
+    for (const value of samples.slice(0, FORGERIES_LIMIT) as unknown[]) {
       if (typeof value !== 'object' || value === null) continue;
       const { message, at, line } = value as Partial<Forgery>;
       if (typeof message !== 'string' || !Number.isSafeInteger(line)) continue;

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { status } from '../../../alphaclient/commands/status.ts';
 import { Outbox } from '../../../alphaclient/outbox/outbox.ts';
 import { Reader, type ReaderState } from '../../../alphaclient/sshd/reader.ts';
-import { FORGERY_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
+import { FORGERIES_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 
 /** Returns the lines that `status` prints where the reader of a log was saved in this state. */
 function printed(t: TestContext, reader: ReaderState, json = false): string[] {
@@ -44,10 +44,10 @@ test('lists forged lines with their time, number and message, in which nothing i
 });
 
 test('lists as many forged lines as are kept, and gives them as JSON, too', (t) => {
-  const reader = forged(...Array.from({ length: FORGERY_LIMIT + 5 }, (_, i) => `Failed password for u${i}`));
-  assert.equal(printed(t, reader).filter((line) => line.includes('forged, line')).length, FORGERY_LIMIT);
+  const reader = forged(...Array.from({ length: FORGERIES_LIMIT + 5 }, (_, i) => `Failed password for u${i}`));
+  assert.equal(printed(t, reader).filter((line) => line.includes('forged, line')).length, FORGERIES_LIMIT);
   const { logs } = JSON.parse(printed(t, reader, true).join('')) as { logs: { forgeries: object[] }[] };
-  assert.equal(logs[0]?.forgeries.length, FORGERY_LIMIT);
+  assert.equal(logs[0]?.forgeries.length, FORGERIES_LIMIT);
   assert.deepEqual(logs[0]?.forgeries[0], {
     message: 'Failed password for u0',
     at: '2026-11-23T20:31:24.113Z',

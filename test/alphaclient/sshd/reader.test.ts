@@ -4,7 +4,7 @@ import { OPEN_LIMIT_CONNECTIONS } from '../../../alphaclient/sshd/connection-tab
 import type { LocatedEvent } from '../../../alphaclient/sshd/events.ts';
 import type { ReadContext } from '../../../alphaclient/sshd/reader.ts';
 import { READ_LIMIT_BYTES, Reader } from '../../../alphaclient/sshd/reader.ts';
-import { FORGERY_LIMIT, SHAPE_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
+import { FORGERIES_LIMIT, SHAPES_LIMIT } from '../../../alphaclient/sshd/unknown-messages.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 import { SessionOutbox } from './session-outbox.ts';
 
@@ -553,7 +553,7 @@ describe('who wrote it', () => {
     equal(reader.counts().forged, 4);
     equal(reader.forgeries()[0]?.message, `Accepted password for root from ${PEER} ssh2`);
     read(entry({ _UID: '1000' }).repeat(100), reader);
-    equal(reader.forgeries().length, FORGERY_LIMIT);
+    equal(reader.forgeries().length, FORGERIES_LIMIT);
   });
   it('an event says how sure it is that sshd wrote its line', () => {
     const failed = `Failed password for bob from ${PEER} ssh2`;
@@ -617,7 +617,7 @@ describe('what is not known', () => {
     const word = (i: number): string =>
       String.fromCharCode(97 + (i % 26), 97 + (Math.floor(i / 26) % 26), 97 + Math.floor(i / 676));
     read(log(Array.from({ length: 500 }, (_, i) => `Strange ${word(i)}`)), reader);
-    equal(reader.shapes().length, SHAPE_LIMIT + 1);
+    equal(reader.shapes().length, SHAPES_LIMIT + 1);
     equal(
       reader.shapes().reduce((sum, { count }) => sum + count, 0),
       500,

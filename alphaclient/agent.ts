@@ -152,7 +152,7 @@ export class Agent {
     const located = reader.read(chunk.bytes, { writtenMs: chunk.writtenMs, nowMs });
     this.#position = chunk.position;
     const isNewRelease = this.#release.take(chunk.bytes);
-    const hasNewRelease = this.#release.takeMessage(reader.listener.versionLine) || isNewRelease;
+    const hasNewRelease = this.#release.takeMessage(reader.sshdListener.versionLine) || isNewRelease;
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
     if (chunk.omittedRecords > 0)

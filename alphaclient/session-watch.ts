@@ -109,7 +109,7 @@ export class SessionWatch {
     const tracker = reader.connections;
     if (typeof connections === 'string') this.#check.cannotLook(connections);
     else {
-      const { ports, changedMs } = reader.listener;
+      const { ports, changedMs } = reader.sshdListener;
       const log = {
         sessions: tracker.table.eachSession(),
         beforeLogin: tracker.table,

@@ -79,7 +79,7 @@ export class Reader {
   readonly #unknown = new UnknownMessages();
   readonly #forgeries = new ForgedMessages();
   /** Starts and stops of sshd's listener. */
-  readonly listener = new SshdListener();
+  readonly sshdListener = new SshdListener();
   #readContext: ReadContext = { writtenMs: 0, nowMs: 0 };
   /** The line that is read; filled anew for each. */
   readonly #context: LineContext = { host: 0, pid: -1, ms: Number.NaN, line: 0, nowMs: 0, trust: 'syslog' };
@@ -319,7 +319,7 @@ export class Reader {
     }
     this.#knownLines++;
     if (isRaw) this.#isRawLog = true;
-    if (message.kind === 'ignored') this.listener.take(message.row, log.slice(from, end), this.#context.ms);
+    if (message.kind === 'ignored') this.sshdListener.take(message.row, log.slice(from, end), this.#context.ms);
     if (message.kind === 'ignored' || (isAlike && WRITTEN_ONCE.has(message.kind))) return;
     if (isDecision(message)) this.#lastDecision.set(log.slice(from, end), this.#context);
     if (message.kind === 'repeated') this.#takeLastRepeated(log.slice(from, end));
@@ -433,7 +433,7 @@ export class Reader {
       recentLines: this.#duplicates.save(),
       connections: this.#tracker.save(),
       shapes: this.#unknown.shapes(),
-      listener: this.listener.save(),
+      listener: this.sshdListener.save(),
     };
   }
 
@@ -449,7 +449,7 @@ export class Reader {
     this.#rawLines.restore(saved['joiner']);
     this.#lastDecision.restore(saved['last']);
     this.#duplicates.restore(saved['recentLines']);
-    this.listener.restore(saved['listener']);
+    this.sshdListener.restore(saved['listener']);
     if (saved['version'] === 1) this.#tracker.restoreVersion1(saved['connections']);
     else this.#tracker.restore(saved['connections'], rows, sessions);
     this.#unknown.restore(saved['unknown'], saved['shapes']);

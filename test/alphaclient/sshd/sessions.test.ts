@@ -190,8 +190,8 @@ describe("sshd's listener", () => {
     reader.read(Buffer.from(line(18, 1, 'Server listening on :: port 2.')), CONTEXT);
     reader.read(Buffer.from(line(20, 1, 'Received signal 15; terminating.')), CONTEXT);
     reader = outbox.restart(reader);
-    deepEqual(reader.listener.ports, [...Array.from({ length: 15 }, (_, i) => i + 3), 2]);
-    equal(reader.listener.changedMs, Date.parse('2026-11-29T10:00:20Z'));
+    deepEqual(reader.sshdListener.ports, [...Array.from({ length: 15 }, (_, i) => i + 3), 2]);
+    equal(reader.sshdListener.changedMs, Date.parse('2026-11-29T10:00:20Z'));
   });
 });
 

@@ -52,11 +52,11 @@ test('the version that sshd names at LogLevel DEBUG is read from its own line al
   const reader = new Reader();
   const context = { writtenMs: Date.UTC(2026, 10, 24), nowMs: Date.UTC(2026, 10, 24) };
   reader.read(Buffer.from(line('sshd', 'Invalid user debug1: sshd version OpenSSH_1.0 from 192.0.2.1')), context);
-  assert.equal(reader.listener.versionLine, '');
+  assert.equal(reader.sshdListener.versionLine, '');
   reader.read(Buffer.from(line('sshd', 'debug1: sshd version OpenSSH_9.6p1, OpenSSL 3.0.13')), context);
   const watch = new SshdReleaseWatch(null);
-  assert.equal(watch.takeMessage(reader.listener.versionLine), true);
-  assert.equal(watch.takeMessage(reader.listener.versionLine), false);
+  assert.equal(watch.takeMessage(reader.sshdListener.versionLine), true);
+  assert.equal(watch.takeMessage(reader.sshdListener.versionLine), false);
   assert.deepEqual(watch.release, { program: null, version: 'OpenSSH_9.6p1' });
 });
 

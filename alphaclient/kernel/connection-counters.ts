@@ -3,7 +3,7 @@
  * For each of the two tables the kernel walks all buckets of its hash table, 5 ms where they are 262,144; the counters take some 20 us.
  */
 import { readFileSync } from 'node:fs';
-import { type ConnectionList, FOLDER, type KernelConnection, readConnections } from './connections.ts';
+import { FOLDER, type KernelConnection, type KernelConnections, readConnections } from './connections.ts';
 
 /**
  * The tables are read again after this time, whatever the counters say. Linux since 6.11 counts a connection as established until the
@@ -48,14 +48,14 @@ function readCounters(folder: string): Counters | null {
 /** The parts of it that tests replace. */
 export interface CountedConnectionsOptions {
   readonly folder?: string;
-  readonly readAll?: (folder: string) => Promise<ConnectionList | null>;
+  readonly readAll?: (folder: string) => Promise<KernelConnections | null>;
 }
 
 /** The connections of this network namespace, as they were read last or are read anew. */
 export class CountedConnections {
   readonly #now: () => number;
   readonly #folder: string;
-  readonly #readAll: (folder: string) => Promise<ConnectionList | null>;
+  readonly #readAll: (folder: string) => Promise<KernelConnections | null>;
   /** Those that were read last, with the counters before that; null where the counters would not show every change of them. */
   #last: {
     readonly counters: Counters;
@@ -96,6 +96,6 @@ export class CountedConnections {
  * being opened or closed, or waits to be accepted, moves none of them. And there must be as many as are counted: a sandbox may have a
  * file of zeros, and connections that moved while the tables were read belong to the next look.
  */
-function isCovered({ connections, established, isSettled }: ConnectionList, counters: Counters): boolean {
+function isCovered({ connections, established, isSettled }: KernelConnections, counters: Counters): boolean {
   return isSettled && established === counters.established && connections.length <= KEPT_LIMIT_CONNECTIONS;
 }

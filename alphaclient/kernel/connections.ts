@@ -15,7 +15,7 @@ export interface KernelConnection {
 }
 
 /** The connections at one moment. */
-export interface ConnectionList {
+export interface KernelConnections {
   readonly connections: readonly KernelConnection[];
   /** How many are established, those that no process has accepted yet among them. */
   readonly established: number;
@@ -35,7 +35,7 @@ const PIECE_BYTES = 65_536;
 const isLittleEndian = endianness() === 'LE';
 
 /** Reads them all, of IPv4 and IPv6. Null where the kernel does not say. */
-export async function readConnections(folder = FOLDER): Promise<ConnectionList | null> {
+export async function readConnections(folder = FOLDER): Promise<KernelConnections | null> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`${folder}/${name}`)));
   if (tables[0] === null || tables[0] === undefined) return null;
   // A kernel without IPv6 has no table of it.
@@ -52,7 +52,7 @@ export async function readConnections(folder = FOLDER): Promise<ConnectionList |
  * there takes more than the reading itself. Between two pieces other work has its turn: 100,000 connections take a second. No piece is
  * kept: on an idle agent the garbage of a whole table would be most of its memory.
  */
-async function readTable(path: string): Promise<ConnectionList | null> {
+async function readTable(path: string): Promise<KernelConnections | null> {
   let fd: number | null = null;
   try {
     fd = openSync(path, 'r');
@@ -77,7 +77,7 @@ async function readTable(path: string): Promise<ConnectionList | null> {
  * The connections in a table, which is added in pieces. Those that no process holds yet (waiting to be accepted), or any more, are left
  * out: their inode is 0.
  */
-export class Table implements ConnectionList {
+export class Table implements KernelConnections {
   readonly connections: KernelConnection[] = [];
   established = 0;
   isSettled = true;

@@ -16,13 +16,13 @@ const ESCAPE_CHARS = 4;
  */
 export function sentName(logged: string, times: 1 | 2): string {
   if (!logged.includes('\\') || !ESCAPED.test(logged)) return logged;
-  const once = logged.replace(ESCAPE, (found) => (found === '\\\\' ? '\\' : decoded(found)));
+  const once = logged.replace(ESCAPE, (found) => (found === '\\\\' ? '\\' : unescaped(found)));
   // What is escaped once looks escaped again only where the client sent two backslashes, or one before digits.
   return times === 2 ? sentName(once, 1) : once;
 }
 
 /** The bytes of `\303\274...`, each as a character, where they are characters of UTF-8; the others stay escaped. */
-function decoded(escapes: string): string {
+function unescaped(escapes: string): string {
   const bytes = escapes
     .split('\\')
     .slice(1)

@@ -10,7 +10,7 @@ import { connectionOf } from './connection-search.ts';
 import { ConnectionTable, type SavedTracker } from './connection-table.ts';
 import { type EventListener, EventOutput, type LocatedEvent, showsFailure } from './events.ts';
 import { kept } from './latin1.ts';
-import type { LineContext, Where } from './line-context.ts';
+import type { LineContext, LogMoment } from './line-context.ts';
 import { isDecision, isFromPamModule, type ParsedMessage } from './message-types.ts';
 import { isSpentHelper, spendHelper } from './pam-helper.ts';
 import { REPEAT_LIMIT } from './repeats.ts';
@@ -312,13 +312,13 @@ export class ConnectionTracker {
     this.#wait(connection);
   }
 
-  /** Removes a connection of which no event is to be emitted. A session ends at `where`, for `cause` unless its own lines give another. */
-  #discard(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
+  /** Removes a connection of which no event is to be emitted. A session ends at `moment`, for `cause` unless its own lines give another. */
+  #discard(connection: Connection, moment: LogMoment = connection, cause: EndCause = 'closed'): void {
     const isSession = connection.isSession && this.#table.has(connection);
     this.#table.remove(connection);
     if (!isSession || this.#sessions === null) return;
     // One whose end PAM has logged ended then, whatever shows that no last line comes.
-    const [how, end] = connection.closing ? (['closed', connection] as const) : ([cause, where] as const);
+    const [how, end] = connection.closing ? (['closed', connection] as const) : ([cause, moment] as const);
     const host = this.#nameOfHost(connection.host);
     this.#sessions.ended(endOf(connection, connection.cause ?? how, { ms: end.ms, line: end.line, host }));
   }
@@ -335,8 +335,8 @@ export class ConnectionTracker {
   }
 
   /** Removes a connection that is over, and emits a probe, or the failures that others reported, if sshd logged no decision. */
-  #close(connection: Connection, where: Where = connection, cause: EndCause = 'closed'): void {
-    this.#discard(connection, where, cause);
+  #close(connection: Connection, moment: LogMoment = connection, cause: EndCause = 'closed'): void {
+    this.#discard(connection, moment, cause);
     this.#emitEnd(connection);
   }
 

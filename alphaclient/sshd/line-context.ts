@@ -17,5 +17,5 @@ export interface LineContext {
   trust: Trust;
 }
 
-/** The end of a session: the moment (Unix milliseconds by the log, or NaN), and the line. */
-export type Where = Pick<LineContext, 'ms' | 'line'>;
+/** A moment of a log: Unix milliseconds by the log, or NaN, and the number of the line. */
+export type LogMoment = Pick<LineContext, 'ms' | 'line'>;

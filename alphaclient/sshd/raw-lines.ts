@@ -136,7 +136,7 @@ export class RawLines {
 
   /** Takes a line that ended in CR, whose last piece is line `last` of this time: another program's lines may have been joined with it. */
   #whole(text: string, lastMs: number, last: number, first: number): RawMessage[] {
-    const from = messageStart(text);
+    const from = joinedMessageStart(text);
     const begun = { ms: this.#ms, pid: this.#pid, host: this.#host };
     if (from === 0) return [{ ...begun, text, line: first, mayBeSshd: true }];
     return [
@@ -197,7 +197,7 @@ export function forgedIn(text: string): readonly string[] {
  * Index of sshd's message in a line that was joined. What else writes to the same output, as in a container, ends its lines without CR,
  * which is no beginning of sshd's. The longest end that is a message is the one: a user name may hold a shorter one.
  */
-function messageStart(text: string): number {
+function joinedMessageStart(text: string): number {
   let from = 0;
   for (let lf = text.indexOf('\n'); lf >= 0 && parseMessage(text.slice(from), true) === null; ) {
     from = lf + 1;

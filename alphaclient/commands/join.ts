@@ -28,11 +28,11 @@ import { asOwnerOf, makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
 import { type Address, hostAndPort } from '../../service/value-parser.ts';
 import type { ClientConfig } from '../config.ts';
+import { currentHeartbeat } from '../heartbeat.ts';
 import { DEFAULT_LOGS } from '../log/default-log.ts';
 import { summarize } from '../outbox/summary.ts';
 import { identityFiles, writeIdentity } from '../uplink/identity-file.ts';
 import { type Joined, joinServer } from '../uplink/joining.ts';
-import { currentHeartbeat } from './heartbeat.ts';
 import { withSettings } from './settings-file.ts';
 
 /** Limit of the time in which a started service has to be connected, before the command ends all the same. */

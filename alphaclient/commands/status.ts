@@ -1,10 +1,10 @@
 /** `alphaclient status`: prints what the agent of a state folder has read, has still to send, and has had acknowledged. */
 import { escapeText } from '../../service/escape.ts';
+import { currentHeartbeat, lastHeartbeat } from '../heartbeat.ts';
 import { isLocked } from '../outbox/database.ts';
 import { summarize } from '../outbox/summary.ts';
 import type { ReaderState } from '../sshd/reader.ts';
 import { Reader } from '../sshd/reader.ts';
-import { currentHeartbeat, lastHeartbeat } from './heartbeat.ts';
 
 interface Io {
   readonly out: (text: string) => void;

@@ -2,13 +2,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
-import {
-  type Heartbeat,
-  HeartbeatWriter,
-  lastHeartbeat,
-  writeHeartbeat,
-} from '../../alphaclient/commands/heartbeat.ts';
 import { status } from '../../alphaclient/commands/status.ts';
+import { type Heartbeat, HeartbeatWriter, lastHeartbeat, writeHeartbeat } from '../../alphaclient/heartbeat.ts';
 import { Outbox } from '../../alphaclient/outbox/outbox.ts';
 import { Pair } from '../programs.ts';
 import { until } from '../until.ts';

@@ -1,7 +1,7 @@
 /** The heartbeat file that a running agent renews in its state folder, for `status` and for health checks. */
 import { closeSync, constants, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AgentState } from '../../protocol/report.ts';
+import type { AgentState } from '../protocol/report.ts';
 
 const FILE = 'alive.json';
 /** The file's length. It is always overwritten in place, which succeeds on a full disk as well. */

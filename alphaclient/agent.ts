@@ -14,7 +14,7 @@ import type { ConnectionChanges } from './sshd/connection-changes.ts';
 import { isoTime, type LocatedEvent } from './sshd/events.ts';
 import type { Reader } from './sshd/reader.ts';
 import type { EndedSession, SessionChanges } from './sshd/session-changes.ts';
-import { SshdReleaseWatch } from './sshd/sshd-listener.ts';
+import { SshdReleaseWatch } from './sshd/sshd-release.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 /** The delay before a failed commit is retried. */

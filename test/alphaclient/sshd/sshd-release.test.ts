@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Reader } from '../../../alphaclient/sshd/reader.ts';
-import { SshdReleaseWatch } from '../../../alphaclient/sshd/sshd-listener.ts';
+import { SshdReleaseWatch } from '../../../alphaclient/sshd/sshd-release.ts';
 import { releaseFrom } from '../../../protocol/report.ts';
 
 const line = (program: string, message: string): string => `Nov 23 19:46:01 web-1 ${program}[42]: ${message}\n`;

@@ -1,4 +1,5 @@
 /** Reads alphaclient's settings, which .env.example lists. */
+import { TOKEN_LIMIT_CHARS } from '../protocol/messages.ts';
 import { LOGIN_GRACE_LIMIT_SECONDS } from '../protocol/session.ts';
 import { HOST_LIMIT_CHARS, isHostName, PORT_LIMIT } from '../protocol/values.ts';
 import type { Environment } from '../service/environment.ts';
@@ -27,8 +28,8 @@ import {
   wordOf,
 } from '../service/value-parser.ts';
 import { HeaderFormat } from './sshd/header-format.ts';
+import { PORTS_LIMIT } from './sshd/sshd-listener.ts';
 
-const TOKEN_LIMIT = 256;
 /** The most addresses of servers that are tried in turn. */
 const SERVERS_LIMIT = 16;
 
@@ -63,9 +64,6 @@ const headerFormat: ValueParser<HeaderFormat> = {
   refusal: (given) => headerFault(given) ?? '',
 };
 
-/** Ports of sshd at most. */
-const PORTS_LIMIT = 16;
-
 const sshdPorts: ValueParser<readonly number[] | 'off'> = {
   valid: `ports from 1 to 65535, comma-separated, at most ${PORTS_LIMIT}, or off`,
   parse: (given) => {
@@ -87,7 +85,7 @@ const SETTINGS = {
   ),
   ALPHACLIENT_NAME: absentOr(hostName),
   ALPHACLIENT_STATE: checked(setting(path('a folder'), STATE_STANDARD), folderFault),
-  ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT),
+  ALPHACLIENT_TOKEN: secret(TOKEN_LIMIT_CHARS),
   ALPHACLIENT_TLS_CA: checked(absentOr(path('a file')), certificatesFault),
   ALPHACLIENT_TLS_CERT: checked(absentOr(path('a file')), certificatesFault),
   ALPHACLIENT_TLS_KEY: checked(absentOr(path('a file')), privateKeyFault),

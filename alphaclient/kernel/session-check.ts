@@ -6,6 +6,7 @@ import type { BlindReason, EndCause, UnexplainedConnection } from '../../protoco
 import { UNEXPLAINED_PER_PING } from '../../protocol/session.ts';
 import type { Connection } from '../sshd/connection.ts';
 import { HOST_SESSION_LIMIT_CONNECTIONS } from '../sshd/connection-table.ts';
+import { PORTS_LIMIT } from '../sshd/sshd-listener.ts';
 import { canonicalAddress, type KernelConnection } from './connections.ts';
 
 /** This time is added to sshd's LoginGraceTime before a connection without a login is one that should not be. */
@@ -27,8 +28,6 @@ const LOOKS = 2;
  * picks from, that is some session in a hundred on a busy host, and five on one port by chance are not to be expected.
  */
 const PORT_SESSIONS = 5;
-/** Ports to which sessions came that are not known to be sshd's, at most: as many as sshd takes (MAX_LISTEN_SOCKS). */
-const UNSURE_PORTS_LIMIT = 16;
 /** Hosts of which a session was confirmed, at most: one, and more only where its name changes or several share a network namespace. */
 export const CONFIRMED_HOSTS_LIMIT = 256;
 
@@ -108,7 +107,7 @@ export class SessionCheck {
   #strangers = new Map<string, Stranger>();
   /** Ports that sessions of the log came to. */
   readonly #sessionPorts: Set<number>;
-  /** Sessions, by their numbers, that came to a port which is not known to be sshd's; the port that was met first is first. */
+  /** Sessions, by their numbers, that came to a port which is not known to be sshd's; the port that was met first is first, and PORTS_LIMIT are kept. */
   readonly #unsurePorts = new Map<number, Set<number>>();
   /** The port of ours that each confirmed session came to, by the session's number: as of the last look. */
   #portOf = new Map<number, number>();
@@ -322,7 +321,7 @@ export class SessionCheck {
     const sessions = this.#unsurePorts.get(port) ?? new Set();
     this.#unsurePorts.set(port, sessions.add(session.session));
     const [oldest = 0] = this.#unsurePorts.keys();
-    if (this.#unsurePorts.size > UNSURE_PORTS_LIMIT) this.#unsurePorts.delete(oldest);
+    if (this.#unsurePorts.size > PORTS_LIMIT) this.#unsurePorts.delete(oldest);
     if (sessions.size < PORT_SESSIONS) return false;
     this.#unsurePorts.delete(port);
     return true;

@@ -1,10 +1,11 @@
 /** The process of sshd that accepts connections, as far as a log shows it: its ports, its last start or stop, and the version it names. */
 
+import { PORT_LIMIT } from '../../protocol/values.ts';
 import type { MessageRow } from './message-types.ts';
 import { IGNORED } from './messages/ignored.ts';
 
-/** Ports that are remembered: as many as sshd takes (MAX_LISTEN_SOCKS). */
-const PORTS_LIMIT = 16;
+/** The most ports that sshd listens on (MAX_LISTEN_SOCKS). */
+export const PORTS_LIMIT = 16;
 const VERSION_BEGINS = 'debug1: sshd version ';
 const PORT = /^Server listening on \S+ port (\d{1,5})\b/;
 
@@ -20,7 +21,7 @@ export class SshdListener {
   /** The last line in which sshd named its version, at LogLevel DEBUG; empty for none. */
   versionLine = '';
 
-  /** The ports that a listener of this log was started on, the newest last. */
+  /** The ports that a listener of this log was started on, the newest last: PORTS_LIMIT at most. */
   get ports(): readonly number[] {
     return this.#ports;
   }
@@ -36,7 +37,7 @@ export class SshdListener {
     if (row !== LISTENING && row !== SIGNALLED) return;
     this.#ms = ms;
     const port = Number(PORT.exec(text)?.[1] ?? 0);
-    if (port === 0 || port > 65_535) return;
+    if (port === 0 || port > PORT_LIMIT) return;
     this.#ports = [...this.#ports.filter((one) => one !== port), port].slice(-PORTS_LIMIT);
   }
 

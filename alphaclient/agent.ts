@@ -5,7 +5,7 @@ import { type AgentReport, type AgentState, releaseFrom } from '../protocol/repo
 import type { Logger } from '../service/logger.ts';
 import { Ticker } from '../service/ticker.ts';
 import type { EventHosts } from './event-host.ts';
-import { type Chunk, LOG_LINE_LIMIT_BYTES, type LogSource } from './log/source.ts';
+import type { Chunk, LogSource } from './log/source.ts';
 import { isDamaged } from './outbox/database.ts';
 import type { Outbox, ReadResult } from './outbox/outbox.ts';
 import type { NumberedEnd } from './outbox/sessions.ts';
@@ -155,10 +155,6 @@ export class Agent {
     const hasNewRelease = this.#release.takeMessage(reader.sshdListener.versionLine) || isNewRelease;
     for (const gap of chunk.gaps) log.error(`Part of the log is lost: ${gap.text}`);
     if (chunk.cutLines > 0) log.warn(`${chunk.cutLines} lines were too long and were cut`);
-    if (chunk.omittedRecords > 0)
-      log.error(
-        `${chunk.omittedRecords} journal records were longer than ${LOG_LINE_LIMIT_BYTES / 1_024} KiB and were not read`,
-      );
     if (!this.#hasWarnedOfTwice && reader.seemsWrittenTwice) {
       this.#hasWarnedOfTwice = true;
       log.warn(

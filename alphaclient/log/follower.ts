@@ -252,7 +252,7 @@ export class Follower {
     this.#positionChanged = false;
     const files = this.#tracked.map(({ file }) => file);
     const position = positionOf(this.#options.path, files);
-    return { bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines, omittedRecords: 0 };
+    return { bytes, position, writtenMs, gaps: this.#gaps.splice(0), cutLines };
   }
 
   #generations(): LogFile[] {

@@ -9,7 +9,7 @@ const SSHD_UNIT = /(?:^|\/)sshd?(?:@[^/]*)?\.(?:service|socket)$/;
 const DROPPED_TEXT = /^Suppressed (\d{1,15}) messages from (\S{1,300})$/;
 const NEWLINE = 0x0a;
 const BRACE = 0x7b;
-const EMPTY = new Uint8Array(0);
+const EMPTY = Buffer.alloc(0);
 
 /** Whole records. */
 export interface Records {
@@ -19,10 +19,8 @@ export interface Records {
   readonly cursor: string | null;
   /** The time at which that record was written, Unix milliseconds; null when there was none. */
   readonly writtenMs: number | null;
-  /** The gaps that journald reported. */
+  /** The gaps that journald reported, and that of records longer than LOG_LINE_LIMIT_BYTES, which are omitted. */
   readonly gaps: readonly Gap[];
-  /** The number of records that were longer than LOG_LINE_LIMIT_BYTES and are omitted: half a JSON object cannot be parsed. */
-  readonly omittedRecords: number;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,13 +44,43 @@ function parseDropReport(fields: Fields): Gap | 'no report' | null {
   return { kind: 'suppressed', text: `journald: ${found[0]}`, bytes: null, lines: Number(found[1]) };
 }
 
+/** The cursor of a record. Within a value each quote has a backslash before it, so no value looks like this. */
+const CURSOR_FIELD = /[^\\]"__CURSOR"\s*:\s*"([^"\\]{1,512})"/;
+/** More than CURSOR_FIELD takes: so many bytes are searched again with the next piece. */
+const CURSOR_FIELD_BYTES = 1_024;
+
+/** A record longer than LOG_LINE_LIMIT_BYTES. Half a JSON object cannot be parsed, so that its cursor alone is found, without holding it. */
+class OverlongRecord {
+  #end = '';
+  cursor: string | null = null;
+
+  /** Adds the next bytes of the record. */
+  push(bytes: Buffer): void {
+    if (this.cursor !== null) return;
+    const text = this.#end + bytes.toString('latin1');
+    const found = CURSOR_FIELD.exec(text)?.[1];
+    this.cursor = isCursor(found) ? found : null;
+    this.#end = text.slice(-CURSOR_FIELD_BYTES);
+  }
+}
+
+function gapOfOverlong(records: number): Gap {
+  const what = records === 1 ? 'a record of the journal that is' : `${records} records of the journal that are`;
+  const text = `${what} longer than ${LOG_LINE_LIMIT_BYTES / 1_024} KiB ${records === 1 ? 'was' : 'were'} not read`;
+  return { kind: 'unreadable', text, bytes: null, lines: records };
+}
+
 /**
  * Splits output that comes in pieces. Holds at most LOG_LINE_LIMIT_BYTES of a partial record. `after` is the cursor that journalctl
  * begins at: it prints that record again, and it is omitted here.
  */
 export class JournalRecords {
   #rest: Buffer = Buffer.alloc(0);
-  #overlong = false;
+  /** The record that is being passed over. */
+  #overlong: OverlongRecord | null = null;
+  /** Records that were passed over and are in no gap yet, and the cursor of the last one. */
+  #omitted = 0;
+  #omittedCursor: string | null = null;
   #after: string | null;
 
   constructor(after: string | null) {
@@ -62,35 +90,33 @@ export class JournalRecords {
   /** Adds a piece of output, torn anywhere; returns the records that are whole now. */
   push(piece: Buffer): Records {
     let bytes = this.#rest.length > 0 ? Buffer.concat([this.#rest, piece]) : piece;
-    let omittedRecords = 0;
-    if (this.#overlong) {
-      const end = bytes.indexOf(NEWLINE);
-      if (end < 0) return this.#nothing(EMPTY, 0);
-      bytes = bytes.subarray(end + 1);
-      this.#overlong = false;
+    if (this.#overlong !== null) {
+      const end = bytes.indexOf(NEWLINE) + 1;
+      this.#overlong.push(end === 0 ? bytes : bytes.subarray(0, end));
+      if (end === 0) return this.#whole(EMPTY);
+      this.#omit(this.#overlong);
+      this.#overlong = null;
+      bytes = bytes.subarray(end);
     }
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     const rest = bytes.subarray(end);
-    this.#overlong = rest.length > LOG_LINE_LIMIT_BYTES;
-    omittedRecords += this.#overlong ? 1 : 0;
-    if (end === 0) return this.#nothing(rest, omittedRecords);
-    this.#keep(rest);
-    return this.#whole(bytes.subarray(0, end), omittedRecords);
+    const whole = this.#whole(bytes.subarray(0, end));
+    if (rest.length > LOG_LINE_LIMIT_BYTES) {
+      this.#overlong = new OverlongRecord();
+      this.#overlong.push(rest);
+    }
+    this.#rest = this.#overlong === null ? Buffer.from(rest) : EMPTY;
+    return whole;
   }
 
-  #keep(rest: Uint8Array): void {
-    this.#rest = this.#overlong ? Buffer.alloc(0) : Buffer.from(rest);
+  #omit({ cursor }: OverlongRecord): void {
+    this.#omittedCursor = cursor ?? this.#omittedCursor;
+    if (!this.#isRepeat(cursor)) this.#omitted += 1;
   }
 
-  #nothing(rest: Uint8Array, omittedRecords: number): Records {
-    this.#keep(rest);
-    return { bytes: EMPTY, cursor: null, writtenMs: null, gaps: [], omittedRecords };
-  }
-
-  #whole(block: Buffer, alreadyOmitted: number): Records {
+  #whole(block: Buffer): Records {
     const kept: Buffer[] = [];
     const gaps: Gap[] = [];
-    let omittedRecords = alreadyOmitted;
     let last: Buffer | null = null;
     for (let start = 0; start < block.length; ) {
       const end = block.indexOf(NEWLINE, start) + 1;
@@ -99,33 +125,32 @@ export class JournalRecords {
       // Old versions print lines such as `-- No entries --`; a record begins with a brace.
       if (line[0] !== BRACE) continue;
       if (line.length > LOG_LINE_LIMIT_BYTES) {
-        omittedRecords += 1;
+        const overlong = new OverlongRecord();
+        overlong.push(line);
+        this.#omit(overlong);
+        last = null;
         continue;
       }
       last = line;
-      if (this.#isRepeat(line)) continue;
+      if (this.#after !== null && this.#isRepeat(fieldsOf(line)?.['__CURSOR'])) continue;
       const report = line.includes(DROPPED_MESSAGE_ID) ? parseDropReport(fieldsOf(line) ?? {}) : 'no report';
       if (report === 'no report') kept.push(line);
       else if (report) gaps.push(report);
     }
+    if (this.#omitted > 0) gaps.push(gapOfOverlong(this.#omitted));
     const fields = last && fieldsOf(last);
-    const cursor = isCursor(fields?.['__CURSOR']) ? fields['__CURSOR'] : null;
+    const cursor = isCursor(fields?.['__CURSOR']) ? fields['__CURSOR'] : last === null ? this.#omittedCursor : null;
     const writtenMs = Math.floor(Number(fields?.['__REALTIME_TIMESTAMP']) / 1_000);
-    return {
-      bytes: joined(kept, block),
-      cursor,
-      writtenMs: cursor && writtenMs ? writtenMs : null,
-      gaps,
-      omittedRecords,
-    };
+    this.#omitted = 0;
+    this.#omittedCursor = null;
+    return { bytes: joined(kept, block), cursor, writtenMs: cursor && writtenMs ? writtenMs : null, gaps };
   }
 
-  #isRepeat(line: Buffer): boolean {
-    if (this.#after === null) return false;
+  /** Tells whether the first record is the one that journalctl begins at. */
+  #isRepeat(cursor: unknown): boolean {
     const after = this.#after;
     this.#after = null;
-    const cursor = fieldsOf(line)?.['__CURSOR'];
-    return isCursor(cursor) && sameRecord(after, cursor);
+    return after !== null && isCursor(cursor) && sameRecord(after, cursor);
   }
 }
 

@@ -38,7 +38,7 @@ export const LOOK_AFTER_MS = 600_000;
 const RETRY_MS = 200;
 const RETRY_LIMIT_MS = 30_000;
 
-const NO_RECORDS: Records = { bytes: new Uint8Array(0), cursor: null, writtenMs: null, gaps: [], omittedRecords: 0 };
+const NO_RECORDS: Records = { bytes: new Uint8Array(0), cursor: null, writtenMs: null, gaps: [] };
 
 /**
  * The journal as a source of lines: sshd's records, each a JSON object. A round asks for the journal's last record, reads all
@@ -149,7 +149,7 @@ export class JournalSource implements LogSource {
         const whole = records.push(piece);
         if (whole.bytes.length > 0) this.#failures = 0;
         if (whole.bytes.length > 0 && follows) this.#clearFault();
-        if (whole.bytes.length + whole.gaps.length + whole.omittedRecords > 0) yield this.#chunk(whole);
+        if (whole.bytes.length + whole.gaps.length > 0) yield this.#chunk(whole);
         // If `next` was not called for long, records that did not fit the pipe may have been vacuumed: a new round finds the gap.
         if (follows && performance.now() - askedMs > this.#lookAfterMs) {
           this.#state = 'behind';
@@ -170,8 +170,7 @@ export class JournalSource implements LogSource {
     const gaps = [...this.#gaps, ...records.gaps];
     this.#gaps = [];
     const writtenMs = records.writtenMs ?? (this.#cursor === null ? 0 : Math.floor(cursorTimeMs(this.#cursor)));
-    const { bytes, omittedRecords } = records;
-    return { bytes, position: positionAfter(this.#cursor), writtenMs, gaps, cutLines: 0, omittedRecords };
+    return { bytes: records.bytes, position: positionAfter(this.#cursor), writtenMs, gaps, cutLines: 0 };
   }
 
   /** Finds the gap between the position and the journal's first record after it. */

@@ -12,7 +12,8 @@ export type LogPosition = Readonly<Record<string, unknown>>;
 export interface Gap {
   /**
    * `rotated-away`: deleted before it was read, or taken for a copy of what was read and perhaps none; `suppressed`: the log's writer
-   * reports that it dropped lines; `unreadable`: it is there, and cannot be opened, read on or decompressed.
+   * reports that it dropped lines; `unreadable`: it is there, and cannot be opened, read on or decompressed, or is a record of the journal
+   * that is too long.
    */
   readonly kind: 'rotated-away' | 'suppressed' | 'unreadable';
   /** File, sizes and times as far as they are known, for a person. */
@@ -35,8 +36,6 @@ export interface Chunk {
   readonly gaps: readonly Gap[];
   /** The number of these lines that were longer than LOG_LINE_LIMIT_BYTES and were cut. */
   readonly cutLines: number;
-  /** The number of the journal's records up to `position` that were longer than LOG_LINE_LIMIT_BYTES and are missing. A file has none. */
-  readonly omittedRecords: number;
 }
 
 /** The state of a source: the agent's, without what its outbox adds. */

@@ -23,7 +23,7 @@ const TOO_LONG_THEN_SHORT = `
   echo '{"MESSAGE":"short","SYSLOG_IDENTIFIER":"sshd","__CURSOR":"s=a1;i=1;b=b1;m=1;t=1;x=1"}'
   case "$*" in *--follow*) exec sleep 600 ;; esac`;
 
-test('a record of the journal that is too long to be read is reported as an error, and not as one that was cut', async (t) => {
+test('a record of the journal that is too long to be read is a gap, reported as an error, and not as one that was cut', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'agent-'));
   const outbox = new Outbox(folder);
   const logged: string[] = [];
@@ -55,5 +55,11 @@ test('a record of the journal that is too long to be read is reported as an erro
     () => logged.join('\n'),
   );
   const reported = logged.filter((text) => !text.startsWith('info') && !text.startsWith('debug'));
-  deepEqual(reported.slice(0, 1), ['error 1 journal records were longer than 64 KiB and were not read']);
+  const text = 'a record of the journal that is longer than 64 KiB was not read';
+  deepEqual(reported.slice(0, 1), [`error Part of the log is lost: ${text}`]);
+  await until(() => outbox.totals.declaredLost > 0);
+  deepEqual(
+    outbox.gapsAfter(0, 1).map(({ kind, text, lines }) => ({ kind, text, lines })),
+    [{ kind: 'unreadable', text, lines: 1 }],
+  );
 });

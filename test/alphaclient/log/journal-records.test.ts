@@ -25,7 +25,7 @@ function push(records: JournalRecords, text: string, size: number) {
     const got = records.push(bytes.subarray(at, at + size));
     out += Buffer.from(got.bytes).toString();
     last = got.cursor ?? last;
-    omitted += got.omittedRecords;
+    for (const { kind, lines } of got.gaps) omitted += kind === 'unreadable' ? (lines ?? 0) : 0;
   }
   return { out, last, omitted };
 }
@@ -63,6 +63,22 @@ describe('the records that journalctl prints', () => {
         { out: (record(1) + fits + record(5) + record(6)).length, last: cursor(6), omitted: 2 },
         `in pieces of ${size}`,
       );
+    }
+  });
+
+  it('have the cursor of one that is omitted, wherever it stands in it, and whatever its texts say', () => {
+    const forged = `,"__CURSOR":"${cursor(9)}",`;
+    const texts = [forged, 'x'.repeat(5 * LOG_LINE_LIMIT_BYTES), forged];
+    for (const place of [0, 1, 2, 3]) {
+      const fields = texts.map((text, i) => [`F${i}`, text]);
+      fields.splice(place, 0, ['__CURSOR', cursor(2)]);
+      const over = `${JSON.stringify(Object.fromEntries(fields))}\n`;
+      for (const size of [101, 1_000, over.length + 300]) {
+        const got = push(new JournalRecords(null), record(1) + over, size);
+        assert.deepEqual(got, { out: record(1), last: cursor(2), omitted: 1 }, `${place}, in pieces of ${size}`);
+        const again = push(new JournalRecords(cursor(2)), over + record(3), size);
+        assert.deepEqual(again, { out: record(3), last: cursor(3), omitted: 0 });
+      }
     }
   });
 

@@ -283,6 +283,41 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     );
   });
 
+  it('declares a record that is too long once, however often it is followed anew, and it hides no other', async (t) => {
+    const journal = await scratch(t);
+    const texts = Array.from({ length: 40 }, (_, i) => `${i} ${'x'.repeat(3_000)}`);
+    const overlong = { MESSAGE: texts.join('\nMESSAGE='), SYSLOG_IDENTIFIER: 'sshd' };
+    const gap = { kind: 'unreadable', text: 'a record of the journal that is longer than 64 KiB was not read' };
+    const declared = [{ ...gap, bytes: null, lines: 1 }];
+    const gapsOf = (chunks: readonly Chunk[]) => chunks.flatMap(({ gaps }) => gaps);
+    journal.append(...records(0, 2), overlong);
+    await journal.rotate();
+    const first = follow(t, journal.command, { lookAfterMs: 50 });
+    const { chunks, position } = await read(first, (all, some) => all.length === 2 && gapsOf(some).length > 0);
+    assert.deepEqual(gapsOf(chunks), declared);
+    const restarted = follow(t, journal.command, { position });
+    journal.append(...records(2, 3));
+    for (const source of [first, restarted]) {
+      const got = await read(source, count(1));
+      assert.deepEqual([got.all, gapsOf(got.chunks)], [lines(2, 3), []]);
+    }
+    journal.append(overlong, ...records(3, 4));
+    for (const source of [first, restarted]) {
+      const got = await read(source, count(1));
+      assert.deepEqual([got.all, gapsOf(got.chunks)], [lines(3, 4), declared]);
+    }
+  });
+
+  it('whose last record is too long is not empty', async (t) => {
+    const journal = await scratch(t);
+    const numbers = Array.from({ length: 40 }, (_, i) => `${i}${'0'.repeat(3_000)}`);
+    journal.append(...records(0, 2), { MESSAGE: 'of another program', PRIORITY: numbers.join('\nPRIORITY=') });
+    await journal.rotate();
+    const source = follow(t, journal.command);
+    assert.deepEqual((await read(source, count(2))).all, lines(0, 2));
+    assert.deepEqual(source.logged, []);
+  });
+
   it('is not read while nobody calls next', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 5_000));

@@ -48,18 +48,28 @@ export const LATE_FROM_BYTES = 1_000_000;
 /** Says how well a host is watched whose agent last reported this state; `agent silent` for one not heard of. */
 export const coverageOf = (state: string): Coverage => (Object.hasOwn(COVERAGE, state) && COVERAGE[state]) || 'blind';
 
+/** The state of the fleet as far as the server can vouch for it. */
+export interface VouchedState {
+  readonly state: FleetState;
+  /** The reason why the state is unknown; else null. */
+  readonly why: string | null;
+  /** What is wrong with the server itself; null where nothing is, whatever the hosts are like. */
+  readonly doubt: string | null;
+}
+
 /**
- * Returns the state of the fleet as far as the server can vouch for it, and else why it cannot. `doubt` says what is wrong with
- * the server itself. Where nobody watches, nothing is quiet; an attack that is known stays one.
+ * Returns the state of the fleet as far as the server can vouch for it, and else why it cannot. Nothing is quiet where nobody watches, or
+ * no agent has read its log up to now: what goes on may stand in the rest. An attack that is known stays one.
  */
-export function vouchedState(
-  state: FleetState,
-  doubt: string | null,
-  { live, late, blind }: CoverageCounts,
-): { readonly state: FleetState; readonly why: string | null } {
-  if (doubt !== null) return { state: 'unknown', why: doubt };
-  if (state !== 'quiet' || live + late > 0) return { state, why: null };
-  return { state: 'unknown', why: blind === 0 ? 'No agent is known' : 'No host is watched at the moment' };
+export function vouchedState(state: FleetState, doubt: string | null, coverage: CoverageCounts): VouchedState {
+  if (doubt !== null) return { state: 'unknown', why: doubt, doubt };
+  if (state !== 'quiet' || coverage.live > 0) return { state, why: null, doubt };
+  return { state: 'unknown', why: unwatchedWords(coverage), doubt };
+}
+
+function unwatchedWords({ late, blind }: CoverageCounts): string {
+  if (late > 0) return 'No host is up to date';
+  return blind === 0 ? 'No agent is known' : 'No host is watched at the moment';
 }
 
 /** Says how well an agent watches its host: not at all while it is not connected. `connected` null: not known. */

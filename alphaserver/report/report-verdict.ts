@@ -3,7 +3,7 @@ import { escapeText } from '../../service/escape.ts';
 import { grouped } from '../../service/terminal/grouped.ts';
 import { cutMarked, spanWords, trustMark } from '../detection/incident-summary.ts';
 import type { Alert } from '../queries/alert-results.ts';
-import type { Report } from './report.ts';
+import type { Report, ReportHost } from './report.ts';
 
 /** The gravity of a line, for its colour. */
 export type Tone = 'good' | 'bad' | 'grave' | 'plain';
@@ -19,6 +19,11 @@ const NAMED_INCIDENTS = 8;
 const NAMED_HOSTS = 5;
 const NAME_LIMIT_CHARS = 60;
 const SUMMARY_LIMIT_CHARS = 240;
+/** What is said of hosts where an attack would not show, or with delay: of all there are, and of some. */
+const UNWATCHED = {
+  blind: { all: 'No host is watched at the moment', some: 'Not watched at the moment' },
+  late: { all: 'No host is up to date', some: 'Not up to date' },
+} as const;
 const RANK = { critical: 0, warning: 1, notice: 2 } as const;
 
 /** `1 host`, `3 hosts`. */
@@ -48,15 +53,11 @@ export function answerOf(report: Report): Line[] {
   for (const alert of gravest.slice(0, NAMED_INCIDENTS)) lines.push(incident(alert));
   if (because.length > NAMED_INCIDENTS)
     lines.push({ text: `  and ${counted(because.length - NAMED_INCIDENTS, 'more incident')}`, tone: 'plain' });
-  const blind = hosts.filter(({ coverage }) => coverage === 'blind');
-  if (blind.length > 0)
-    lines.push({
-      text: unwatched(
-        report,
-        blind.map(({ host, state: one }) => [host, one]),
-      ),
-      tone: 'bad',
-    });
+  for (const coverage of ['blind', 'late'] as const) {
+    const some = hosts.filter((host) => host.coverage === coverage);
+    const words = UNWATCHED[coverage][some.length === hosts.length ? 'all' : 'some'];
+    if (some.length > 0) lines.push({ text: `${words}: ${named(some)}.`, tone: 'bad' });
+  }
   if (report.gaps.length > 0)
     lines.push({
       text: `Something is missing: ${counted(report.gaps.length, 'gap')} in the logs of this time, listed below.`,
@@ -106,12 +107,11 @@ function incident({ severity, rule, summary, lastAt, closedAt }: Alert): Line {
   return { text, tone: severity === 'critical' ? 'grave' : severity === 'warning' ? 'bad' : 'plain' };
 }
 
-function unwatched({ hosts }: Report, blind: readonly (readonly [host: string, state: string])[]): string {
-  const named = blind
+/** Names the first of some hosts, with their states, and counts the others. */
+function named(hosts: readonly ReportHost[]): string {
+  const first = hosts
     .slice(0, NAMED_HOSTS)
-    .map(([host, state]) => `${escapeText(host, NAME_LIMIT_CHARS)} (${state.replace(/T(\d\d:\d\d).*/, ' $1')})`)
+    .map(({ host, state }) => `${escapeText(host, NAME_LIMIT_CHARS)} (${state.replace(/T(\d\d:\d\d).*/, ' $1')})`)
     .join(', ');
-  const rest = blind.length > NAMED_HOSTS ? ` and ${counted(blind.length - NAMED_HOSTS, 'other host')}` : '';
-  const all = blind.length === hosts.length ? 'No host is watched at the moment' : 'Not watched at the moment';
-  return `${all}: ${named}${rest}.`;
+  return hosts.length > NAMED_HOSTS ? `${first} and ${counted(hosts.length - NAMED_HOSTS, 'other host')}` : first;
 }

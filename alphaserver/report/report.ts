@@ -1,7 +1,7 @@
 /** Gathers a report: the answers that the page shows for a span of time. */
 
-import { vouchedState } from '../queries/agent-state.ts';
-import type { Alert, AlertQueries, AsOf, FleetState } from '../queries/alert-results.ts';
+import { type VouchedState, vouchedState } from '../queries/agent-state.ts';
+import type { Alert, AlertQueries, AsOf } from '../queries/alert-results.ts';
 import type {
   Coverage,
   CoverageCounts,
@@ -31,15 +31,13 @@ export interface Report {
   readonly since: string;
   readonly until: string;
   /** The answer of `GET /api/summary`. */
-  readonly summary: SpanSummary & {
-    readonly state: FleetState;
-    /** The reason why the state is unknown; else null. */
-    readonly why: string | null;
-    readonly asOf: AsOf;
-    readonly because: readonly Alert[];
-    readonly coverage: CoverageCounts;
-  };
-  /** Those that are not watched first, then by attempts. */
+  readonly summary: SpanSummary &
+    VouchedState & {
+      readonly asOf: AsOf;
+      readonly because: readonly Alert[];
+      readonly coverage: CoverageCounts;
+    };
+  /** Those that are not watched first, then those that are not up to date, each by attempts. */
   readonly hosts: readonly ReportHost[];
   /** Sources by IPv6 network, most failures first. */
   readonly sources: readonly NetworkRank[];
@@ -123,15 +121,18 @@ async function allHosts(views: Views): Promise<WatchedHost[]> {
 const mostFailedFirst = (a: EventCounts, b: EventCounts): number =>
   b.failed - a.failed || b.attempts - a.attempts || b.probes - a.probes;
 
+const COVERAGE_RANK: Readonly<Record<Coverage, number>> = { blind: 0, late: 1, live: 2 };
 const NOTHING: EventCounts = { attempts: 0, accepted: 0, failed: 0, probes: 0 };
 
 function hostsOf(hosts: readonly WatchedHost[], ranks: readonly RankRow[]): ReportHost[] {
   const counted = new Map(ranks.map((rank) => [rank.value, rank]));
-  const blind = ({ coverage }: ReportHost): number => Number(coverage === 'blind');
   return hosts
     .map(({ host, state, coverage, lastSeen }): ReportHost => {
       const { attempts, accepted, failed, probes } = counted.get(host) ?? NOTHING;
       return { host, state, coverage, lastSeen, attempts, accepted, failed, probes };
     })
-    .sort((a, b) => blind(b) - blind(a) || b.attempts - a.attempts || (a.host < b.host ? -1 : 1));
+    .sort(
+      (a, b) =>
+        COVERAGE_RANK[a.coverage] - COVERAGE_RANK[b.coverage] || b.attempts - a.attempts || (a.host < b.host ? -1 : 1),
+    );
 }

@@ -171,6 +171,7 @@ const route = <P extends Parameters, A extends TSchema, F extends object>(
 const Vouched = {
   state: FleetState,
   why: orNull(text({ description: 'Why the state is unknown; else null' })),
+  doubt: orNull(text({ description: 'What is wrong with the server itself; null where nothing is' })),
   asOf: AsOf,
 };
 

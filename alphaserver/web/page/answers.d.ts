@@ -64,6 +64,8 @@ export interface Summary extends Amounts {
   readonly state: FleetState;
   /** Why the state is unknown; else null. */
   readonly why: string | null;
+  /** What is wrong with the server itself; null where nothing is. */
+  readonly doubt: string | null;
   /** How many hosts are watched how well. */
   readonly coverage: CoverageCounts;
   /** The incidents that say so. */

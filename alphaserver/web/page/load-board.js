@@ -137,7 +137,7 @@ async function allParts(view, span, parts, hosts, summary, sessions, signal) {
         hosts: list,
         unlisted,
         fleet: whole,
-        doubt: doubtOf(whole),
+        doubt: whole.doubt,
         past: null,
         known: true,
         sessions: concerns.some(({ alert }) => alert.severity === 'critical') ? (await sessions).sessions : [],
@@ -196,7 +196,7 @@ async function filteredParts(view, span, parts, hosts, summary, sessions, signal
     hosts: list,
     unlisted: { blind: 0, late: 0 },
     fleet: null,
-    doubt: doubtOf(whole),
+    doubt: whole.doubt,
     past: about
       ? { ...about, atLeast: about.more, where: about.hosts.map(({ value }) => value) }
       : { ...amounts, where: counts.map(({ host }) => host ?? '') },
@@ -279,14 +279,6 @@ async function aboutNamed(kind, name, signal) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
-}
-
-/**
- * Gives the reason why the server cannot vouch for its own answers. That nobody watches is none: the hosts say it.
- * @param {Summary} whole
- */
-function doubtOf({ why, coverage }) {
-  return coverage.live + coverage.late > 0 ? why : null;
 }
 
 /**

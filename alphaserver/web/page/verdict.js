@@ -109,7 +109,7 @@ export function verdictOf(part, view, nowMs) {
     acknowledged: concerns.filter(({ alert }) => alert.severity === 'critical' && alert.acknowledgedAt !== null).length,
   };
   const isBreach = incidents.unacknowledged > 0;
-  const known = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleetState(fleet);
+  const known = isBreach ? 'breach' : fleet === null ? filteredState(part, unknown, past !== null) : fleet.state;
   const isOver = known === 'over' && past !== null;
   const isStillIn = fleet === null && still.length > 0 && (isOver || known === 'quiet');
   const isSilenced = fleet === null && known === 'quiet' && silenced.size > 0;
@@ -131,14 +131,6 @@ export function verdictOf(part, view, nowMs) {
     late,
     unlisted: part.unlisted,
   };
-}
-
-/**
- * The state of the fleet, which is not quiet where no agent has read its log up to now: what is going on may stand in the rest.
- * @param {NonNullable<Grounds['fleet']>} fleet
- */
-function fleetState({ state, coverage }) {
-  return state === 'quiet' && coverage.live === 0 ? 'unknown' : state;
 }
 
 /**

@@ -34,7 +34,7 @@ export function countRoutes(app: ApiApp, { views, written, alerts, ready }: Opti
       if (!(error instanceof UnreadableError)) throw error;
       const why = error.message;
       return reply.status(error.statusCode).send({
-        ...{ error: 'unavailable', message: why, state: 'unknown', why },
+        ...{ error: 'unavailable', message: why, state: 'unknown', why, doubt: why },
         ...{ asOf: { stored: null, rules: null }, because: [] },
       });
     }

@@ -51,6 +51,7 @@ const REPORT: Report = {
   summary: {
     state: 'quiet',
     why: null,
+    doubt: null,
     asOf: { stored: AT, rules: AT },
     because: [],
     coverage: { live: 1, late: 0, blind: 0 },
@@ -165,6 +166,29 @@ describe('the answer', () => {
     assert.equal(
       answerOf({ ...REPORT, hosts: [...hosts, ...REPORT.hosts] })[1]?.text,
       'Not watched at the moment: h0 (log missing), h1 (log missing), h2 (log missing), h3 (log missing), h4 (log missing) and 3 other hosts.',
+    );
+  });
+
+  it('names the hosts whose logs are not read up to now, and says no more than that where all are so', () => {
+    const [watched] = REPORT.hosts as [Report['hosts'][0]];
+    const behind = { ...watched, host: 'db', state: 'behind by 5400000000 bytes', coverage: 'late' } as const;
+    const blind = { ...watched, host: 'old', state: 'log missing', coverage: 'blind' } as const;
+    const of = (hosts: Report['hosts'], summary = REPORT.summary) =>
+      answerOf({ ...REPORT, summary, hosts }).map(({ text }) => text);
+    assert.deepEqual(of([blind, behind, watched]).slice(1), [
+      'Not watched at the moment: old (log missing).',
+      'Not up to date: db (behind by 5400000000 bytes).',
+    ]);
+    const coverage = { live: 0, late: 1, blind: 0 };
+    const unknown = { ...REPORT.summary, state: 'unknown', why: 'No host is up to date', coverage } as const;
+    assert.deepEqual(of([behind], unknown), [
+      'Unknown: no host is up to date; 1 login, 3 failed attempts and 2 probes in the last 24 h.',
+      'No host is up to date: db (behind by 5400000000 bytes).',
+    ]);
+    const many = [...Array(8).keys()].map((i) => ({ ...behind, host: `h${i}`, state: 'starting' }));
+    assert.match(
+      of([...many, watched])[1] ?? '',
+      /^Not up to date: h0 \(starting\), .*, h4 \(starting\) and 3 other hosts\.$/,
     );
   });
 });

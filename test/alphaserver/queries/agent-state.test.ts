@@ -82,16 +82,24 @@ test('a state that a newer agent reports counts as not watched', () => {
   assert.equal(coverageBy({ ...report(), state: 'constructor' as never }, true, NOW, NOW), 'blind');
 });
 
-test('a quiet fleet is unknown while no host of it is watched; what is known against it stays', () => {
-  const { state, why } = vouchedState('quiet', null, { live: 0, late: 0, blind: 3 });
-  assert.deepEqual([state, why], ['unknown', 'No host is watched at the moment']);
-  assert.equal(vouchedState('quiet', null, { live: 0, late: 0, blind: 0 }).why, 'No agent is known');
-  assert.equal(vouchedState('quiet', null, { live: 0, late: 1, blind: 3 }).state, 'quiet');
-  assert.deepEqual(vouchedState('breach', null, { live: 0, late: 0, blind: 3 }), { state: 'breach', why: null });
+test('a quiet fleet is unknown while no host of it is watched up to date; what is known against it stays', () => {
+  const of = (late: number, blind: number) => vouchedState('quiet', null, { live: 0, late, blind });
+  assert.deepEqual(of(0, 3), { state: 'unknown', why: 'No host is watched at the moment', doubt: null });
+  for (const blind of [0, 3])
+    assert.deepEqual(of(1, blind), { state: 'unknown', why: 'No host is up to date', doubt: null });
+  assert.equal(of(0, 0).why, 'No agent is known');
+  assert.equal(vouchedState('quiet', null, { live: 1, late: 1, blind: 3 }).state, 'quiet');
+  for (const coverage of [
+    { live: 0, late: 0, blind: 3 },
+    { live: 0, late: 2, blind: 0 },
+  ])
+    assert.deepEqual(vouchedState('breach', null, coverage), { state: 'breach', why: null, doubt: null });
 });
 
 test('no state is given that the server cannot vouch for', () => {
   const why = 'The rules are 11 s behind what is stored';
   for (const state of ['quiet', 'attack', 'breach'] as const)
-    assert.deepEqual(vouchedState(state, why, { live: 3, late: 0, blind: 0 }), { state: 'unknown', why });
+    assert.deepEqual(vouchedState(state, why, { live: 3, late: 0, blind: 0 }), { state: 'unknown', why, doubt: why });
+  // Of two reasons the server's own is told.
+  assert.equal(vouchedState('quiet', why, { live: 0, late: 1, blind: 0 }).why, why);
 });

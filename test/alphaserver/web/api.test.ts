@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { json } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { LIMIT_DEFAULT, LIMIT_MOST } from '../../../alphaserver/web/api-schema.ts';
 import { DOWNLOADS_LIMIT, DOWNLOADS_OF_OWNER_LIMIT } from '../../../alphaserver/web/send-csv.ts';
 import { until } from '../../until.ts';
+import { CAUGHT_UP } from '../../wire-messages.ts';
 import { askedFrom } from './asked-from.ts';
 import { AGENT, type SentEvent, Served } from './served.ts';
 
@@ -52,12 +54,12 @@ const users = async (query: string): Promise<unknown[]> =>
 
 test('GET /api/summary counts all, or a span: since is inside, until outside', async () => {
   const counts = { attempts: 4, accepted: 1, failed: 3, probes: 1, hosts: 2, sources: 3, users: 4 };
-  const { state, why, asOf, because, coverage, ...all } = await ok('/api/summary');
+  const { state, why, doubt, asOf, because, coverage, ...all } = await ok('/api/summary');
   assert.deepEqual(all, counts);
   assert.ok(['quiet', 'attack', 'breach', 'unknown'].includes(String(state)));
   // The agent has gone.
   assert.deepEqual(coverage, { live: 0, late: 0, blind: 2 });
-  assert.deepEqual([state, why], ['unknown', 'No host is watched at the moment']);
+  assert.deepEqual([state, why, doubt], ['unknown', 'No host is watched at the moment', null]);
   assert.deepEqual(Object.keys(asOf as object), ['stored', 'rules']);
   assert.ok(Array.isArray(because));
   assert.equal((await ok(`/api/summary?since=${at(60_000)}&until=${at(0)}`))['attempts'], 1);
@@ -70,6 +72,18 @@ test('GET /api/summary counts all, or a span: since is inside, until outside', a
   ] as const)
     assert.equal((await ok(`/api/summary?since=${span}`))['attempts'], attempts, span);
   assert.equal((await ok('/api/summary?since=7d&until=24h'))['attempts'], 1);
+});
+
+test('GET /api/summary calls no fleet quiet whose agents are connected and have read no log up to now', async () => {
+  const agent = served.connected();
+  const report = { ...CAUGHT_UP, state: 'behind', behindBytes: 5_000_000 };
+  agent.write(`${JSON.stringify({ type: 'ping', report, shapes: [], gaps: [] })}\n`);
+  const summary = () => ok<{ coverage: object; state: string; why: string }>('/api/summary');
+  await until(async () => isDeepStrictEqual((await summary()).coverage, { live: 0, late: 2, blind: 0 }));
+  const { state, why } = await summary();
+  assert.deepEqual([state, why], ['unknown', 'No host is up to date']);
+  agent.destroy();
+  await until(async () => isDeepStrictEqual((await summary()).coverage, { live: 0, late: 0, blind: 2 }));
 });
 
 test('GET /api/hosts tells each host with its agent’s state', async () => {

@@ -284,7 +284,7 @@ describe('the answer in words', () => {
     const blind = hosts.filter(({ coverage }) => coverage === 'blind').length;
     const late = hosts.filter(({ coverage }) => coverage === 'late').length;
     const critical = because.some(({ severity, acknowledgedAt }) => severity === 'critical' && acknowledgedAt === null);
-    const quiet = blind === hosts.length ? 'unknown' : 'quiet';
+    const quiet = blind + late === hosts.length ? 'unknown' : 'quiet';
     const fleet = {
       state: critical ? 'breach' : because.length > 0 ? 'attack' : quiet,
       coverage: { live: hosts.length - blind - late, late, blind },

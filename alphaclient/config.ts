@@ -75,11 +75,13 @@ const sshdPorts: ValueParser<readonly number[] | 'off'> = {
 
 const HEADER_SETTING = { ALPHACLIENT_HEADER: absentOr(headerFormat) };
 
+/** The server where none is set. */
+export const SERVER_STANDARD = 'tcp://127.0.0.1:5000';
 /** The state folder where none is set. */
 export const STATE_STANDARD = './data/alphaclient';
 
 const SETTINGS = {
-  ALPHACLIENT_SERVER: setting(serverAddresses, 'tcp://127.0.0.1:5000'),
+  ALPHACLIENT_SERVER: setting(serverAddresses, SERVER_STANDARD),
   ALPHACLIENT_LOG: checked(absentOr(path('a file, or journald')), (text) =>
     text === 'journald' ? null : laterFileFault(text),
   ),

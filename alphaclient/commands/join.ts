@@ -27,7 +27,7 @@ import { escapeText } from '../../service/escape.ts';
 import { asOwnerOf, makeFolder, replaceFile } from '../../service/files.ts';
 import { UserError } from '../../service/user-error.ts';
 import { type Address, hostAndPort } from '../../service/value-parser.ts';
-import type { ClientConfig } from '../config.ts';
+import { type ClientConfig, SERVER_STANDARD } from '../config.ts';
 import { currentHeartbeat } from '../heartbeat.ts';
 import { DEFAULT_LOGS } from '../log/default-log.ts';
 import { summarize } from '../outbox/summary.ts';
@@ -74,6 +74,8 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   writeFiles(state, joined, key);
   writeSettings(file, state, settingsFor(given, name, state));
   stdout.write(`Joined ${escapeText(`${server.host}:${server.port} as ${name}; settings are in ${file}`)}\n`);
+  const told = serversNote(server, config.servers);
+  if (told !== null) stdout.write(`${escapeText(told)}\n`);
   const unit = env['SETTINGS_SERVICE'] ?? '';
   if (unit === '' || process.getuid?.() !== ROOT_UID || !existsSync('/run/systemd/system')) {
     stdout.write('Start it with: alphaclient run\n');
@@ -173,6 +175,28 @@ function writeFiles(state: string, { certificate, ca }: Joined, key: string): vo
   writeIdentity(files.identity, certificate, key);
 }
 
+const urlOf = ({ scheme, host, port }: Address): string => `${scheme}://${hostAndPort(host, port)}`;
+const isAt = (server: Address, { host, port }: Address): boolean =>
+  host.toLowerCase() === server.host.toLowerCase() && port === server.port;
+
+/**
+ * Returns the servers of a host that has joined at `server`: the list that was set, where it is one of them, else itself alone. All by
+ * TLS: over plain TCP no certificate can be shown, and whoever cuts off the others would have the agent use that.
+ */
+export function serversAfter(server: Address, before: readonly Address[]): Address[] {
+  const kept = before.some((one) => isAt(server, one)) ? before : [server];
+  return kept.map((one) => ({ ...one, scheme: 'tls' }));
+}
+
+/** Says what becomes of a list of servers that was set; null where only the one was. */
+export function serversNote(server: Address, before: readonly Address[]): string | null {
+  const after = serversAfter(server, before).map(urlOf).join(',');
+  if (before.some((one) => isAt(server, one)))
+    return before.length === 1 ? null : `It was one of several servers, which are tried in turn: ${after}`;
+  const was = before.map(urlOf).join(',');
+  return was === SERVER_STANDARD ? null : `ALPHACLIENT_SERVER is ${after} now, in place of ${was}`;
+}
+
 /** Returns what the agent needs to be set. A token stays: the server takes it as a proof of who the agent was before. */
 function settingsFor({ server, config, env }: JoinGiven, name: string, state: string): Record<string, string | null> {
   const { identity, ca } = identityFiles(state);
@@ -183,7 +207,7 @@ function settingsFor({ server, config, env }: JoinGiven, name: string, state: st
     existsSync('/run/systemd/journal') &&
     !hasReadFile(state);
   return {
-    ALPHACLIENT_SERVER: `tls://${hostAndPort(server.host, server.port)}`,
+    ALPHACLIENT_SERVER: serversAfter(server, config.servers).map(urlOf).join(','),
     ALPHACLIENT_TLS_CA: ca,
     ALPHACLIENT_TLS_CERT: identity,
     ALPHACLIENT_TLS_KEY: identity,

@@ -81,6 +81,28 @@ test('the settings go where a package has them, also where no other package made
   assert.match(readFileSync(file, 'utf8'), /^ALPHACLIENT_SERVER=tls:\/\/127\.0\.0\.1:\d+$/m);
 });
 
+test('a host that joins at one of its servers keeps the others, and one that joins elsewhere says what it replaces', async (context) => {
+  const { pair, enroll } = await authorized(context);
+  const state = join(pair.folder, 'agent');
+  const file = join(pair.folder, 'agent.env');
+  const address = `127.0.0.1:${pair.port}`;
+  const joins = async (): Promise<string> => {
+    const program = pair.add(
+      new Program('alphaclient/main.ts', { ALPHACLIENT_STATE: state, SETTINGS_DEFAULTS: file }, ['join', address]),
+    );
+    program.child.stdin?.end(await enroll('web-01'));
+    assert.equal(await program.ended, 0, program.output);
+    return program.output;
+  };
+  writeFileSync(file, `ALPHACLIENT_SERVER=tls://one.example:5000,tcp://${address}\n`);
+  const both = `tls://one.example:5000,tls://${address}`;
+  assert.ok((await joins()).includes(`which are tried in turn: ${both}\n`));
+  assert.match(readFileSync(file, 'utf8'), new RegExp(`^ALPHACLIENT_SERVER=${both}$`, 'm'));
+  writeFileSync(file, 'ALPHACLIENT_SERVER=tls://one.example:5000,tls://two.example:5000\n');
+  assert.match(await joins(), /ALPHACLIENT_SERVER is tls:\S+ now, in place of tls:\/\/one\S+two\.example:5000\n/);
+  assert.match(readFileSync(file, 'utf8'), new RegExp(`^ALPHACLIENT_SERVER=tls://${address}$`, 'm'));
+});
+
 test('a host that cannot keep what it gets does not use up its code', async (context) => {
   const { pair, enroll } = await authorized(context);
   const state = join(pair.folder, 'agent');

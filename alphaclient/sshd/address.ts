@@ -1,5 +1,6 @@
 /** Addresses and ports as sshd writes them. */
 
+import { PORT_LIMIT } from '../../protocol/values.ts';
 import { type LogText, logText, words } from './log-text.ts';
 
 /** sshd writes this in place of an address where the client was gone before it could be asked for. */
@@ -36,7 +37,6 @@ const PERCENT = 37;
 const ZERO = 48;
 /** The difference of a dot to the digit 0. */
 const DOT_DIGIT = DOT - ZERO;
-const PORT_LIMIT = 65_535;
 const SCOPE = /^[0-9a-zA-Z.:-]+$/;
 const IPV6_GROUPS = 8;
 const IPV6_GROUP_DIGITS = 4;

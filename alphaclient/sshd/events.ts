@@ -2,6 +2,7 @@
 
 import { EVENT_TEXT_LIMITS, type LoginEvent, type Outcome, PID_LIMIT, type Trust } from '../../protocol/event.ts';
 import type { Connection } from './connection.ts';
+import { decoded } from './latin1.ts';
 import type { LineContext } from './line-context.ts';
 import type { ParsedMessage } from './message-types.ts';
 
@@ -20,22 +21,11 @@ export interface LocatedEvent {
 /** Is given events as lines are read, one after the other. */
 export type EventListener = (located: LocatedEvent) => void;
 
-const BEYOND_ASCII = /[\x80-\xff]/;
-/** Up to so many characters a loop is faster than an expression. */
-const SHORT_CHARS = 32;
-
-function isBeyondAscii(text: string): boolean {
-  if (text.length > SHORT_CHARS) return BEYOND_ASCII.test(text);
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return true;
-  return false;
-}
-
 /** Decodes a text of a line, which is read as Latin-1, as the UTF-8 that it was written in; cuts it to `limit` characters. */
 export function textOf(latin1: string | null, limit: number): string | null {
   if (latin1 === null) return null;
   // No character is longer than four bytes: what is behind is not looked at.
-  let text = latin1.length > limit * 4 ? latin1.slice(0, limit * 4) : latin1;
-  if (isBeyondAscii(text)) text = Buffer.from(text, 'latin1').toString('utf8');
+  const text = decoded(latin1.length > limit * 4 ? latin1.slice(0, limit * 4) : latin1);
   return text.length > limit ? text.slice(0, limit) : text;
 }
 

@@ -5,6 +5,14 @@
 
 const BEYOND_ASCII = /[\x80-\xff]/;
 const BEYOND_ASCII_TEXT = /[^\p{ASCII}]/u;
+/** Up to so many characters a loop is faster than an expression. */
+const SHORT_CHARS = 32;
+
+function isBeyondAscii(bytes: string): boolean {
+  if (bytes.length > SHORT_CHARS) return BEYOND_ASCII.test(bytes);
+  for (let i = 0; i < bytes.length; i++) if (bytes.charCodeAt(i) > 127) return true;
+  return false;
+}
 
 /** The UTF-8 bytes of a text, each as the character of its value. */
 export function encoded(text: string): string {
@@ -13,7 +21,7 @@ export function encoded(text: string): string {
 
 /** The text that these bytes are in UTF-8. */
 export function decoded(bytes: string): string {
-  return BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
+  return isBeyondAscii(bytes) ? Buffer.from(bytes, 'latin1').toString('utf8') : bytes;
 }
 
 /** Returns the text without a CR at its end. */

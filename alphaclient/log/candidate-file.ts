@@ -5,6 +5,7 @@ import { type BlockHashes, matchesBlocks } from './block-hashes.ts';
 import { decompress } from './decompress.ts';
 import {
   bytesAt,
+  COMPARE_BYTES,
   commonEnd,
   FINGERPRINT_BYTES,
   type Fingerprint,
@@ -20,8 +21,6 @@ import {
 import type { KnownFile } from './position.ts';
 import { fileReplaced, isFileReplaced, type LogFile } from './rotation.ts';
 
-/** Two files are compared this many bytes at a time. */
-const COMPARE_BYTES = 256 * 1024;
 /** Bytes at each end of a content that are searched for different lines. */
 const REPETITION_BYTES = 4 * FINGERPRINT_BYTES;
 

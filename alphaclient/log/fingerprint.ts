@@ -104,8 +104,8 @@ export function sameInode(a: Inode, b: Inode): boolean {
   return x === undefined || y === undefined || x === y;
 }
 
-/** Two contents are compared this many bytes at a time. */
-const COMPARE_BYTES = 256 * 1024;
+/** A content is read this many bytes at a time to be compared with another. */
+export const COMPARE_BYTES = 256 * 1024;
 
 /** Reads bytes from one offset up to another; fewer where the content is shorter. */
 export type ReadBytes = (from: number, to: number) => Buffer;

@@ -28,6 +28,8 @@ const AUTHORITY_DAYS = 7_300;
 /** Clocks of hosts that look at an authority or at a server's certificate may be behind by so much. */
 const BACKDATED_MS = DAY_MS;
 const SERIAL_BYTES = 16;
+/** The longest common name of a certificate: ub-common-name of RFC 5280. */
+export const COMMON_NAME_LIMIT_CHARS = 64;
 const SHA256_ECDSA = { name: 'ECDSA', hash: 'SHA-256' };
 const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 /** Curves of the keys in requests that are signed, by OpenSSL's names. */

@@ -20,7 +20,7 @@ import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { readJoinCode } from '../../protocol/join-code.ts';
-import { makeRequest } from '../../service/certificates.ts';
+import { COMMON_NAME_LIMIT_CHARS, makeRequest } from '../../service/certificates.ts';
 import { UsageError } from '../../service/command-line.ts';
 import type { Environment } from '../../service/environment.ts';
 import { escapeText } from '../../service/escape.ts';
@@ -68,7 +68,7 @@ export async function joinCommand(given: JoinGiven): Promise<number> {
   const state = resolve(config.stateFolder);
   const file = env['SETTINGS_DEFAULTS'] ?? join(state, '.env');
   checkWritable(state, file);
-  const { request: csr, key } = await makeRequest(host.slice(0, 64));
+  const { request: csr, key } = await makeRequest(host.slice(0, COMMON_NAME_LIMIT_CHARS));
   const joined = await joinServer({ server, code, parts, host, csr });
   const name = new X509Certificate(joined.certificate).subject.replace(/^CN=/, '');
   writeFiles(state, joined, key);

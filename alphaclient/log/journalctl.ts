@@ -70,6 +70,8 @@ export interface JournalFault {
 }
 
 const STDERR_LIMIT_CHARS = 2_048;
+/** The most that a fault quotes of the last line. */
+const QUOTED_LIMIT_CHARS = 300;
 /** The other way out, at the end of a fault's text. */
 export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 
@@ -140,7 +142,7 @@ export class Journalctl {
     if (this.#ended?.missing)
       return { state: 'log missing', text: `${this.#ended.how}: install systemd, ${OR_A_FILE}` };
     return this.#ended?.failed
-      ? { state: 'starting', text: `${this.#ended.how}${lastLine && `: ${lastLine.slice(0, 300)}`}` }
+      ? { state: 'starting', text: `${this.#ended.how}${lastLine && `: ${lastLine.slice(0, QUOTED_LIMIT_CHARS)}`}` }
       : null;
   }
 

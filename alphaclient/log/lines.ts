@@ -12,6 +12,9 @@ export const CUT_MARK = ' [line cut here: too long]';
  */
 const NUL_RUN_LIMIT_BYTES = 4;
 
+/** More buffers of a partial line are joined into one: a line may come byte by byte. */
+const KEPT_BUFFERS_LIMIT = 64;
+
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 const NOTHING = Buffer.alloc(0);
@@ -140,8 +143,7 @@ export class LineSplitter {
     const kept = Buffer.from(text.subarray(0, room));
     this.#kept.push(kept);
     this.#keptBytes += kept.length;
-    // A line that comes byte by byte would be kept as that many small buffers.
-    if (this.#kept.length > 64) this.#kept = [Buffer.concat(this.#kept)];
+    if (this.#kept.length > KEPT_BUFFERS_LIMIT) this.#kept = [Buffer.concat(this.#kept)];
   }
 
   /** Leaves out the NUL bytes beyond the first NUL_RUN_LIMIT_BYTES of each run, which may have begun in the bytes before. */

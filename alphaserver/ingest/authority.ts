@@ -86,10 +86,10 @@ export class Authority {
    * among them. A crash in between leaves an authority without a server's certificate, and the next call makes it.
    */
   async init(label: string, names: readonly string[], nowMs: number): Promise<Initialized> {
-    const { makeAuthority } = await import('../../service/certificates.ts');
+    const { COMMON_NAME_LIMIT_CHARS, makeAuthority } = await import('../../service/certificates.ts');
     const isNewAuthority = !this.exists;
     if (isNewAuthority) {
-      const made = await makeAuthority(`Asgard authority of ${label}`.slice(0, 64), nowMs);
+      const made = await makeAuthority(`Asgard authority of ${label}`.slice(0, COMMON_NAME_LIMIT_CHARS), nowMs);
       this.adopt(made.certificate, made.key);
     }
     const all = [...new Set([...names, ...this.serverNames()])];
@@ -131,9 +131,14 @@ export class Authority {
   }
 
   async #certifyServer(label: string, alternativeNames: readonly string[], nowMs: number): Promise<void> {
-    const { makeRequest, sign } = await import('../../service/certificates.ts');
+    const { COMMON_NAME_LIMIT_CHARS, makeRequest, sign } = await import('../../service/certificates.ts');
     const { request, key } = await makeRequest(label);
-    const wanted = { name: label.slice(0, 64), usage: 'server', alternativeNames, days: SERVER_DAYS } as const;
+    const wanted = {
+      name: label.slice(0, COMMON_NAME_LIMIT_CHARS),
+      usage: 'server',
+      alternativeNames,
+      days: SERVER_DAYS,
+    } as const;
     const certificate = await sign(this.#authority(), request, wanted, nowMs);
     // Between the two a reader finds a key that is not the certificate's: it goes on with what it had, and looks again.
     replaceFile(this.files.serverKey, key);

@@ -51,6 +51,9 @@ export interface Dialed {
   readonly faultOf: (error: Error) => string;
 }
 
+/** Returns the option with the name that TLS asks for (SNI, RFC 6066, section 3); none for an address, which is no name there. */
+export const serverNameOf = (host: string): { servername?: string } => (isIP(host) ? {} : { servername: host });
+
 /**
  * Returns a function that opens connection number `turn` (from 0) to the server whose turn it is. TLS files are read again when they
  * change, and the system's store of CAs, where no CA is named, once. Throws when a TLS file cannot be read.
@@ -60,12 +63,11 @@ export function dialer(servers: readonly Address[], files: TlsFiles): (turn: num
   return (turn) => {
     const server = servers[turn % servers.length] as Address;
     const { scheme, host, port } = server;
-    const servername = isIP(host) ? {} : { servername: host };
     return {
       socket:
         scheme === 'tcp'
           ? connect({ host, port })
-          : connectTls({ host, port, ...servername, ...(context && { secureContext: context.current() }) }),
+          : connectTls({ host, port, ...serverNameOf(host), ...(context && { secureContext: context.current() }) }),
       name: `${scheme}://${hostAndPort(host, port)}`,
       faultOf: (error) => connectionFault(error, server, files),
     };

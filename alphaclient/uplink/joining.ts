@@ -1,12 +1,13 @@
 /** Joins a server by a code: finds the authority that the code names, checks the server by it, and gets a certificate. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { LineFramer } from '../../protocol/framing.ts';
 import { FINGERPRINT_BYTES, type JoinCode } from '../../protocol/join-code.ts';
 import { encode, LINE_LIMIT_BYTES, PROTOCOL_VERSION, readServerMessage } from '../../protocol/messages.ts';
 import { UserError } from '../../service/user-error.ts';
 import { type Address, hostAndPort } from '../../service/value-parser.ts';
+import { serverNameOf } from './connect.ts';
 import { connectionFault } from './connection-fault.ts';
 
 /** Limit of the time that a server has to be reached in. */
@@ -69,10 +70,9 @@ function faultOf(error: NodeJS.ErrnoException, server: Address): string {
 /** Opens a TLS connection; rejects with a UserError in words. */
 function opened(server: Address, ca: string | null): Promise<TLSSocket> {
   const { host, port } = server;
-  const servername = isIP(host) ? {} : { servername: host };
   const trusted = ca === null ? { rejectUnauthorized: false } : { ca };
   return new Promise((done, failed) => {
-    const socket = connect({ host, port, ...servername, ...trusted });
+    const socket = connect({ host, port, ...serverNameOf(host), ...trusted });
     const refuse = (error: NodeJS.ErrnoException): void => {
       socket.destroy();
       failed(new UserError(`no connection to ${nameOf(server)}: ${faultOf(error, server)}`, 1, { cause: error }));

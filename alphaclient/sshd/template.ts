@@ -4,7 +4,8 @@
  *     Failed {method} for [invalid user ]{user} from {peer}[ {protocol}][: {detail}]
  *
  * What stands in brackets may be missing (`[[` and `]]` are brackets of the message), what stands in braces is a hole with a type,
- * and the rest is literal. A template becomes its literal beginning, by which it is looked up, and one regular expression.
+ * and the rest is literal. A template becomes its literal beginning, by which it is looked up, one regular expression, and where its shape
+ * is one of those that ordinary-form.ts knows, an ordinary form, which is tried first.
  *
  * A user name is the client's text: any bytes but NUL and `:`, since sshd cuts names at a colon. It ends where what sshd wrote behind it
  * reaches to the end of the message or to that colon, so that no word in a name is taken for sshd's. Every expression runs in linear

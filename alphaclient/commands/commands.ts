@@ -19,7 +19,7 @@ export interface CommandIo extends ProgramIo {
   readonly env: Environment;
 }
 
-/** A line of sshd has at most 64 KiB, and so has a path that somebody types. */
+/** A line that is read of a log has at most 64 KiB, and no path or code that somebody types is longer. */
 const TEXT_LIMIT_CHARS = 65_536;
 const file = { ...textOf(TEXT_LIMIT_CHARS, 'a log file, or - for standard input'), placeholder: 'FILE' };
 const code = { ...textOf(TEXT_LIMIT_CHARS, 'a code that alphaserver enroll printed'), placeholder: 'CODE' };

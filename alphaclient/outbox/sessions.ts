@@ -37,8 +37,9 @@ export interface PendingEnd {
   readonly body: string;
 }
 
-/** Sessions and ends as they were at one moment, for a checkpoint. */
+/** The sessions that were open at one moment, for a checkpoint. */
 export interface SavedSessions {
+  /** The highest number that an end was given. */
   readonly lastEnd: number;
   readonly sessions: readonly (readonly [id: number, seq: number | null, saved: unknown])[];
 }

@@ -7,6 +7,7 @@ import type { SavedSessions } from './sessions.ts';
 /** The position in a log, and the reader's state there, as they were committed last. */
 export interface Bookmark {
   readonly position: LogPosition | null;
+  /** What the agent saved: the state of its reader, and of its hosts. */
   readonly reader: unknown;
 }
 

@@ -387,7 +387,7 @@ export class CandidateFile {
 }
 
 /** Returns whether an error is the system's own, by its code, as EACCES and EMFILE are. ENOENT is none: a file or a program is not there. */
-function isSystemError(error: unknown): boolean {
+export function isSystemError(error: unknown): boolean {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return cause instanceof Error && 'code' in cause && /^E[A-Z0-9]+$/.test(String(cause.code)) && !isFileReplaced(cause);
 }

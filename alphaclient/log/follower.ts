@@ -17,7 +17,7 @@ import { filesToKeep, isSkipped, type KnownFile, positionOf } from './position.t
 import { generations, isFileReplaced, type LogFile, NotRegularError } from './rotation.ts';
 import type { Chunk, Gap, SourceLogger } from './source.ts';
 import { TrackedFile } from './tracked-file.ts';
-import { UndecidedFiles } from './undecided-files.ts';
+import { UNREADABLE_LIMIT_MS, UndecidedFiles } from './undecided-files.ts';
 
 /**
  * How long a file that was rotated away must be quiet before its partial line is taken for its last line and it is closed. It is
@@ -198,7 +198,7 @@ export class Follower {
       for (let reads = 1; tracked.reader !== null; reads += 1) {
         const result = await tracked.reader.read();
         if (result.kind === 'changed') return 'changed';
-        tracked.refresh();
+        tracked.refreshAfter(result);
         if (result.kind === 'end') return null;
         for (const other of this.#tracked) other.otherWasRead(tracked);
         tracked.activeMs = nowMs;
@@ -211,7 +211,9 @@ export class Follower {
       }
       return null;
     } catch (error) {
-      if (tracked.file.state === 'current') throw error;
+      const mayPass = tracked.mayPass(error, nowMs, UNREADABLE_LIMIT_MS);
+      this.stale ||= tracked.reader === null;
+      if (mayPass) throw error;
       this.#gaps.push(gapOfUnreadableFile(tracked.file, error));
       tracked.setState('done', nowMs);
       tracked.close();

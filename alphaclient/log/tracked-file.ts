@@ -1,8 +1,8 @@
 /** One file of the log that the follower knows, with its reader while it is open. */
 
 import { NO_BLOCKS } from './block-hashes.ts';
-import type { CandidateFile } from './candidate-file.ts';
-import { CompressedFileReader, type FileReader, PlainFileReader } from './file-reader.ts';
+import { type CandidateFile, isSystemError } from './candidate-file.ts';
+import { CompressedFileReader, type FileReader, PlainFileReader, type ReadOutcome } from './file-reader.ts';
 import { type Fingerprint, lineHashes, NO_FINGERPRINT } from './fingerprint.ts';
 import { LineSplitter, type Lines } from './lines.ts';
 import type { Continuation } from './log-copy.ts';
@@ -29,6 +29,8 @@ export class TrackedFile {
   #shorterCopyBytes: number | null = null;
   /** The time at which something was last read from it, or it was rotated away, Unix milliseconds. */
   activeMs = 0;
+  /** Since when reading it fails, Unix milliseconds; null while it does not. */
+  #failingMs: number | null = null;
 
   constructor(file: KnownFile) {
     this.#file = file;
@@ -198,6 +200,30 @@ export class TrackedFile {
         ? { ...this.#file, born: born ?? this.#file.born, size, seen, mtimeMs }
         : { ...this.#file, seen };
     this.#hashLinesAfterMove();
+  }
+
+  /**
+   * Returns whether it may still be read after a read that failed so: the log always, a file that was rotated away while errors of the
+   * system have lasted less than `limitMs`. Those pass, as on a network file system that comes back; a damaged file stays damaged.
+   */
+  mayPass(error: unknown, nowMs: number, limitMs: number): boolean {
+    if (this.#file.state === 'current') return true;
+    if (!isSystemError(error)) return false;
+    this.#failingMs ??= nowMs;
+    if (Math.abs(nowMs - this.#failingMs) >= limitMs) return false;
+    // A stream ends by its error: the file is to be opened again.
+    if (this.compressed) this.close();
+    return true;
+  }
+
+  /** Updates it after a read. Lines that it gave are kept where that fails: the next read meets with the same error. */
+  refreshAfter({ kind }: ReadOutcome): void {
+    this.#failingMs = null;
+    try {
+      this.refresh();
+    } catch (error) {
+      if (kind !== 'lines') throw error;
+    }
   }
 
   /** Makes it, in its next `open`, the file in which the log goes on; what it has up to the offset is emitted of the previous log. */

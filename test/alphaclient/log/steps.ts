@@ -16,9 +16,11 @@ export class Steps {
   position: FilePosition | null = null;
   #follower: Follower;
   #nowMs = 0;
+  readonly #error: (text: string) => void;
 
-  /** Follows an empty log from now on. */
-  constructor(t: TestContext) {
+  /** Follows an empty log from now on. `error` is given what it logs as an error. */
+  constructor(t: TestContext, error: (text: string) => void = assert.fail) {
+    this.#error = error;
     this.folder = mkdtempSync(join(tmpdir(), 'steps-'));
     this.path = join(this.folder, 'sshd.log');
     writeFileSync(this.path, '');
@@ -31,7 +33,7 @@ export class Steps {
 
   #start(): Follower {
     const files = this.position && readPosition(JSON.parse(JSON.stringify(this.position))).files;
-    const log = { info: () => {}, warn: () => {}, error: assert.fail };
+    const log = { info: () => {}, warn: () => {}, error: this.#error };
     return new Follower({ path: this.path, from: 'start', files, foreign: false, log });
   }
 

@@ -1,0 +1,125 @@
+/** A rotated file that is open or found, and whose reading fails for a while, as on a network file system that comes back. */
+import assert from 'node:assert/strict';
+import fs, { appendFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { after, before, test } from 'node:test';
+import { UNREADABLE_LIMIT_MS } from '../../../alphaclient/log/undecided-files.ts';
+import { compress, lines } from './followed.ts';
+import { Steps } from './steps.ts';
+
+const { fstatSync, readSync } = fs;
+/** The inode whose reads fail; null for none. */
+let failing: number | null = null;
+/** The inode whose metadata cannot be read right after a read of it; null for none. */
+let failingAfter: number | null = null;
+let wasRead = false;
+before(() => {
+  fs.fstatSync = ((fd: number, options?: fs.StatSyncOptions) => {
+    const stat = fstatSync(fd, options) as fs.BigIntStats;
+    if (wasRead && Number(stat.ino) === failingAfter)
+      throw Object.assign(new Error('ESTALE: stale file handle, fstat'), { code: 'ESTALE' });
+    return stat;
+  }) as typeof fstatSync;
+  fs.readSync = ((fd: number, ...args: [Buffer, number, number, number]) => {
+    const { ino } = fstatSync(fd);
+    if (ino === failing) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    wasRead = ino === failingAfter;
+    return readSync(fd, ...args);
+  }) as typeof readSync;
+  syncBuiltinESMExports();
+});
+after(() => {
+  Object.assign(fs, { fstatSync, readSync });
+  syncBuiltinESMExports();
+});
+
+/** Looks and takes as a source does: what the one throws does not keep it from the other. Returns the errors. */
+async function steps(log: Steps, count = 5): Promise<string[]> {
+  const errors: string[] = [];
+  const note = (error: Error): void => void errors.push(error.message);
+  for (let i = 0; i < count; i += 1) {
+    await log.look().catch(note);
+    await log.take().catch(note);
+  }
+  return errors;
+}
+
+const ROTATIONS: Record<string, (log: Steps) => Promise<number>> = {
+  /** Of the log that is open, the unread end stands in the file with its new name. */
+  'that is open': async (log) => {
+    renameSync(log.path, `${log.path}.1`);
+    writeFileSync(log.path, lines(13, 18));
+    // The files are matched, and the first lines of the old one are still to be read.
+    await log.look();
+    return statSync(`${log.path}.1`).ino;
+  },
+  /** The agent was down: it is opened anew, and decompressed up to where it was read. */
+  'that was compressed': async (log) => {
+    renameSync(log.path, `${log.path}.1`);
+    compress(`${log.path}.1`, 'gz');
+    writeFileSync(log.path, lines(13, 18));
+    log.restart();
+    await log.look();
+    return statSync(`${log.path}.1.gz`).ino;
+  },
+};
+
+for (const [what, rotate] of Object.entries(ROTATIONS)) {
+  test(`a rotated file ${what} is read on where reading fails for less than a minute, and the new log after it`, async (t) => {
+    const log = new Steps(t);
+    appendFileSync(log.path, lines(0, 10));
+    await log.drain();
+    appendFileSync(log.path, lines(10, 13));
+    failing = await rotate(log);
+    t.after(() => {
+      failing = null;
+    });
+    const errors = await steps(log);
+    assert.ok(errors.length > 0 && errors.every((text) => text.includes('EIO')), errors.join('\n'));
+    log.pass(UNREADABLE_LIMIT_MS - 1);
+    await steps(log);
+    assert.deepEqual([log.text, log.gaps], [lines(0, 10), []]);
+    failing = null;
+    await steps(log);
+    await log.quiet();
+    assert.equal(log.text, lines(0, 18));
+    assert.deepEqual(log.gaps, []);
+  });
+
+  test(`a rotated file ${what} is given up after a minute in which reading failed, with a gap, and the new log is read`, async (t) => {
+    const log = new Steps(t, () => {});
+    appendFileSync(log.path, lines(0, 10));
+    await log.drain();
+    appendFileSync(log.path, lines(10, 13));
+    failing = await rotate(log);
+    t.after(() => {
+      failing = null;
+    });
+    await steps(log);
+    log.pass(UNREADABLE_LIMIT_MS);
+    await steps(log);
+    assert.equal(log.text, lines(0, 10) + lines(13, 18));
+    assert.deepEqual(
+      log.gaps.map(({ kind }) => kind),
+      ['unreadable'],
+    );
+  });
+}
+
+test('lines that were read are emitted, where the file system fails right after they were', async (t) => {
+  const log = new Steps(t);
+  appendFileSync(log.path, lines(0, 10));
+  await log.drain();
+  appendFileSync(log.path, lines(10, 13));
+  await log.look();
+  wasRead = false;
+  failingAfter = statSync(log.path).ino;
+  t.after(() => {
+    failingAfter = null;
+  });
+  await log.take().catch(() => {});
+  failingAfter = null;
+  appendFileSync(log.path, lines(13, 15));
+  await log.drain();
+  assert.equal(log.text, lines(0, 15));
+});

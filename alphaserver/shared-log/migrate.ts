@@ -190,17 +190,13 @@ function baseOf(db: Database): StoreBase {
   ) as HostRow[];
   const agents = db
     .prepare('SELECT *, uuid AS agent FROM (SELECT * FROM agents UNION ALL SELECT * FROM forgottenAgents) ORDER BY id')
-    .all() as unknown as (BaseRow & { lastSeq: number; lastEnd: number | null })[];
+    .all() as unknown as (BaseRow & { lastSeq: number; lastEnd: number })[];
   return {
     hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => {
       const [a, f, p] = kept.get(host) ?? [0, 0, 0];
       return { host, firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
     }),
-    // An agent that was forgotten before ends of sessions were numbered has no number of one.
-    agents: agents.map(({ id: _, uuid: __, lastEnd, ...row }) => ({
-      ...row,
-      lastEnd: lastEnd ?? 0,
-    })) as unknown as StoreBase['agents'],
+    agents: agents.map(({ id: _, uuid: __, ...row }) => row) as StoreBase['agents'],
     sessions: rowsOf(db, 'sessions', 'h.name AS host', `JOIN ${ALL_HOSTS} h ON h.id = sessions.host`),
     gaps: rowsOf(db, 'gaps'),
     shapes: rowsOf(db, 'shapes'),

@@ -268,6 +268,10 @@ export const MIGRATIONS: readonly string[] = [
     UPDATE standingDecisions SET undone = new.id WHERE id = CAST(new.subject AS INTEGER) AND undone IS NULL;
   END;
   `,
+  // Agents that were forgotten before ends of sessions were numbered got no number of one, which `agents` does not take: none could come back.
+  `
+  UPDATE forgottenAgents SET lastEnd = 0 WHERE lastEnd IS NULL;
+  `,
 ];
 
 /** The version from which on keys and sessions of all logins are stored. */

@@ -153,15 +153,6 @@ describe('a copy of a store in which somebody forgot hosts and agents', { skip: 
     );
   });
 
-  it('takes over who was forgotten before ends of sessions were numbered', async () => {
-    store.forget({ agents: [GONE], hosts: ['web'] });
-    store.db.exec('UPDATE forgottenAgents SET lastEnd = NULL');
-    await migrate();
-    const shared = await server();
-    assert.deepEqual([...shared.agents()], [STAYS, COLLECTOR]);
-    assert.equal((await comesBack(shared)).lastEnd, 0);
-  });
-
   it('has no decision about them where none is forgotten any more', async () => {
     store.forget({ agents: [GONE], hosts: ['web'] });
     await migrate();

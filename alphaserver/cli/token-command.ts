@@ -14,12 +14,16 @@ interface Wanted {
 const tokensOf = (dataFolder: string, file: string): Tokens => new Tokens(dataFolder, null, file);
 
 /** Returns the file in which a name is looked for: that of agents' tokens where a valid one has it, else that of scripts'. */
-function fileWith(name: string, dataFolder: string): string {
-  const agents = tokensOf(dataFolder, AGENT_TOKENS).list();
-  return agents.some((token) => token.name === name && token.revokedAt === null) ? AGENT_TOKENS : SCRIPT_TOKENS;
-}
+const fileWith = (name: string, dataFolder: string): string =>
+  hasValid(name, dataFolder, AGENT_TOKENS) ? AGENT_TOKENS : SCRIPT_TOKENS;
 
-/** Makes a token and prints it. Rejects with a TokenError, or a UserError where the data folder cannot be used. */
+/** True where a file has a token of this name that is not revoked. */
+const hasValid = (name: string, dataFolder: string, file: string): boolean =>
+  tokensOf(dataFolder, file)
+    .list()
+    .some((token) => token.name === name && token.revokedAt === null);
+
+/** Makes a token and prints it. Rejects with a TokenError, also where the name is that of a valid token of the other kind, or a UserError where the data folder cannot be used. */
 export async function add(
   { name, hosts, scope = null }: Wanted,
   dataFolder: string,
@@ -27,9 +31,15 @@ export async function add(
 ): Promise<number> {
   if (scope !== null && hosts !== null) throw new TokenError('--hosts is for agents, and --scope for scripts');
   const file = scope === null ? AGENT_TOKENS : SCRIPT_TOKENS;
-  const token = await inDataFolder(dataFolder, 'token add', stderr, () =>
-    tokensOf(dataFolder, file).add(name, nowMs, hosts, scope),
-  );
+  const token = await inDataFolder(dataFolder, 'token add', stderr, () => {
+    // Of two tokens of one name, `rotate` and `revoke` would find the agent's alone.
+    const [other, whose] = scope === null ? [SCRIPT_TOKENS, 'a script'] : [AGENT_TOKENS, 'an agent'];
+    if (hasValid(name, dataFolder, other))
+      throw new TokenError(
+        `${name} is the name of ${whose}'s token already: use another name, or revoke that one first`,
+      );
+    return tokensOf(dataFolder, file).add(name, nowMs, hosts, scope);
+  });
   stdout.write(`${token}\n`);
   return 0;
 }

@@ -125,10 +125,29 @@ test("a script's token is rotated as it is revoked: by its name, where no agent'
   assert.deepEqual([code, error], [0, '']);
   assert.equal(scripts.find(old), null);
   assert.partialDeepStrictEqual(scripts.find(out.trim()), { name: 'siem', scope: 'viewer', hosts: null });
-  const agents = (await command('add', 'siem')).out.trim();
+  // Earlier versions made both.
+  const agents = new Tokens(folder).add('siem', 0);
   const next = (await command('rotate', 'siem')).out.trim();
   assert.deepEqual([new Tokens(folder).find(agents), scripts.find(next)], [null, null]);
   assert.equal(scripts.find(out.trim())?.name, 'siem');
+});
+
+test('a name is that of an agent or of a script, until its token is revoked', async () => {
+  await command('add', 'web-01');
+  await command('add', 'siem', '--scope', 'viewer');
+  const before = (await command('list')).out;
+  for (const [args, whose] of [
+    [['siem'], 'a script'],
+    [['web-01', '--scope', 'metrics'], 'an agent'],
+  ] as const) {
+    assert.deepEqual(await command('add', ...args), {
+      ...{ code: 1, out: '' },
+      error: `alphaserver token add: ${args[0]} is the name of ${whose}'s token already: use another name, or revoke that one first\n`,
+    });
+    assert.equal((await command('list')).out, before, 'a command that is refused changes nothing');
+  }
+  await command('revoke', 'siem');
+  assert.equal((await command('add', 'siem')).code, 0);
 });
 
 test('tokens that an earlier version made may report any host', () => {

@@ -37,9 +37,9 @@ const isLittleEndian = endianness() === 'LE';
 /** Reads them all, of IPv4 and IPv6. Null where the kernel does not say. */
 export async function readConnections(folder = FOLDER): Promise<KernelConnections | null> {
   const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readTable(`${folder}/${name}`)));
-  if (tables[0] === null || tables[0] === undefined) return null;
-  // A kernel without IPv6 has no table of it.
-  const lists = tables.filter((table) => table !== null);
+  // A kernel without IPv6 has no table of it. Where there is one that cannot be read, its connections would seem to be over.
+  if (tables[0] === 'none' || tables.includes(null)) return null;
+  const lists = tables.filter((table) => table !== null && table !== 'none');
   return {
     connections: lists.flatMap(({ connections }) => connections),
     established: lists.reduce((sum, { established }) => sum + established, 0),
@@ -48,11 +48,11 @@ export async function readConnections(folder = FOLDER): Promise<KernelConnection
 }
 
 /**
- * Reads a table; null where it cannot be. Not in another thread: the kernel gives a page with each call, and to have each brought from
+ * Reads a table; `none` where there is none, null where it cannot be read. Not in another thread: the kernel gives a page with each call, and to have each brought from
  * there takes more than the reading itself. Between two pieces other work has its turn: 100,000 connections take a second. No piece is
  * kept: on an idle agent the garbage of a whole table would be most of its memory.
  */
-async function readTable(path: string): Promise<KernelConnections | null> {
+async function readTable(path: string): Promise<KernelConnections | 'none' | null> {
   let fd: number | null = null;
   try {
     fd = openSync(path, 'r');
@@ -66,8 +66,8 @@ async function readTable(path: string): Promise<KernelConnections | null> {
       table.add(bytes.toString('latin1', 0, end));
     }
     return table;
-  } catch {
-    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'none' : null;
   } finally {
     if (fd !== null) closeSync(fd);
   }

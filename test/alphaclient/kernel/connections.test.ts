@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,5 +85,15 @@ describe('the connections of the kernel', () => {
 
   it('are not known where the kernel has no such file', async () => {
     assert.equal(await readConnections('/nonexistent'), null);
+  });
+
+  it('are those of IPv4 alone where the kernel has no table of IPv6, and not known where that cannot be read', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'connections-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, 'tcp'), 'head\n');
+    assert.deepEqual((await readConnections(folder))?.connections, []);
+    // Its reading fails, as where a process has no descriptor left.
+    mkdirSync(join(folder, 'tcp6'));
+    assert.equal(await readConnections(folder), null);
   });
 });

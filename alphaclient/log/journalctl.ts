@@ -77,8 +77,8 @@ export const OR_A_FILE = 'or set ALPHACLIENT_LOG to the file that sshd logs to';
 
 /** One run of journalctl. Its output is read only on request, so that the full pipe makes it wait. */
 export class Journalctl {
-  /** Its `stdout` and `stderr` are missing where the process has no descriptor left for them. */
-  readonly #child: ChildProcess;
+  /** Null where the system cannot make the process; `stdout` and `stderr` are missing where it has no descriptor left for them. */
+  readonly #child: ChildProcess | null;
   /** The last STDERR_LIMIT_CHARS characters: what made it fail comes after any number of warnings. */
   #stderr = '';
   /** True where journalctl warns that it shows this user, who is not root nor in `adm` or `systemd-journal`, only his own records. */
@@ -89,22 +89,21 @@ export class Journalctl {
   /** `command`: the program, and its arguments before `args`. */
   constructor(command: readonly string[], args: readonly string[]) {
     const [program = 'journalctl', ...first] = command;
-    // In a process group of its own, so that `stop` also ends what the command started.
-    this.#child = spawn(program, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const missing = error.code === 'ENOENT' || error.code === 'EACCES';
+      this.#ended ??= { how: `${program} cannot be run (${error.code ?? error.message})`, failed: true, missing };
+      this.#wake();
+    };
+    this.#child = spawned(program, [...first, ...args], failed);
+    this.#child?.stderr?.setEncoding('utf8').on('data', (text: string) => {
       const all = this.#stderr + text;
       this.#lacksPermission ||= all.includes('not seeing messages from other users');
       this.#stderr = all.slice(-STDERR_LIMIT_CHARS);
       this.#wake();
     });
-    this.#child.stdout?.on('readable', () => this.#wake());
-    this.#child.stdout?.on('end', () => this.#wake());
-    this.#child.on('error', (error: NodeJS.ErrnoException) => {
-      const missing = error.code === 'ENOENT' || error.code === 'EACCES';
-      this.#ended ??= { how: `${program} cannot be run (${error.code ?? error.message})`, failed: true, missing };
-      this.#wake();
-    });
-    this.#child.on('close', (code, signal) => {
+    this.#child?.stdout?.on('readable', () => this.#wake());
+    this.#child?.stdout?.on('end', () => this.#wake());
+    this.#child?.on('close', (code, signal) => {
       const how = `journalctl ended ${signal ? `by ${signal}` : `with exit code ${code}`}`;
       this.#ended ??= { how, failed: code !== 0, missing: false };
       this.#wake();
@@ -116,7 +115,7 @@ export class Journalctl {
     const until = performance.now() + waitMs;
     for (;;) {
       if (this.#lacksPermission) return 'ended';
-      const piece = this.#child.stdout?.read() as Buffer | null | undefined;
+      const piece = this.#child?.stdout?.read() as Buffer | null | undefined;
       if (piece) return piece;
       if (this.#ended) return 'ended';
       const leftMs = until - performance.now();
@@ -148,18 +147,31 @@ export class Journalctl {
 
   /** Bytes that were received from it and are not read yet, without those in the pipe. */
   get unreadBytes(): number {
-    return this.#child.stdout?.readableLength ?? 0;
+    return this.#child?.stdout?.readableLength ?? 0;
   }
 
   /** Kills it; its unread output is discarded. */
   stop(): void {
     try {
-      if (this.#child.pid !== undefined && !this.#ended) process.kill(-this.#child.pid, 'SIGKILL');
+      if (this.#child?.pid !== undefined && !this.#ended) process.kill(-this.#child.pid, 'SIGKILL');
     } catch {
       // The process group has ended already.
     }
-    this.#child.stdout?.destroy();
-    this.#child.stderr?.destroy();
+    this.#child?.stdout?.destroy();
+    this.#child?.stderr?.destroy();
     this.#wake();
+  }
+}
+
+/**
+ * Starts a program in a process group of its own, so that `stop` also ends what it started. Gives its error, if any, to `failed`, also
+ * one that Node throws, such as ENOMEM of a machine that has no memory for another process: it passes. Null then.
+ */
+function spawned(program: string, args: readonly string[], failed: (error: Error) => void): ChildProcess | null {
+  try {
+    return spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true }).on('error', failed);
+  } catch (error) {
+    failed(error as Error);
+    return null;
   }
 }

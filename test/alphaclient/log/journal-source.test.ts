@@ -318,6 +318,23 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual(source.logged, []);
   });
 
+  it('is read once the system can start a process again, where it could not for a while', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    await journal.rotate();
+    // Longer than the system takes, which Node throws as it throws ENOMEM.
+    const command = [...journal.command, `--unit=${'x'.repeat(200_000)}`];
+    const source = follow(t, command);
+    const reading = read(source, count(2));
+    await until('the fault is logged', () => source.logged.length > 0);
+    command.pop();
+    assert.deepEqual((await reading).all, lines(0, 2));
+    assert.match(
+      source.logged.map(([level, text]) => `${level} ${text}`).join('\n'),
+      /^warn journalctl cannot be run \(E2BIG\); starting it again/,
+    );
+  });
+
   it('is not read while nobody calls next', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 5_000));

@@ -350,6 +350,24 @@ describe('the page in use', { skip: lacking('the page in use', { Chromium: chrom
     assert.equal(address(page), '');
   });
 
+  it('lists the keys that do something, and no other', async () => {
+    const listed = async (path: string): Promise<string[]> => {
+      const page = await open(path);
+      await page.keyboard.press('?');
+      const keys = page.locator('#keys dt:visible');
+      await keys.first().waitFor();
+      const all = await keys.allInnerTexts();
+      await browser.closePages();
+      return all;
+    };
+    const always = ['/', 't', 'Escape', '?'];
+    assert.deepEqual(await listed('/?decisions'), always);
+    assert.deepEqual(
+      (await listed('/')).filter((key) => key !== 'w'),
+      ['/', 't', 'Escape', 'c', 'l', '?'],
+    );
+  });
+
   it('has no link that skips to a part which is not there', async () => {
     for (const path of ['/?decisions', '/?key=', '/?alert=', '/?ip=foo']) {
       const page = await browser.open(path);

@@ -105,9 +105,9 @@ export class Alerting {
 
   /** Shows and takes what people decide. */
   readonly decisions: DecisionQueries = {
-    list: (limit, before) => {
+    list: (limit, before, holding) => {
       const { store, now } = this.#options;
-      return store.queries.run('decisions', limit, before, Math.floor(now() / 1_000) * 1_000);
+      return store.queries.run('decisions', limit, before, Math.floor(now() / 1_000) * 1_000, holding);
     },
     decide: async (standing, by) => {
       const { db } = this.#options.store;

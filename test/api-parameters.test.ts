@@ -35,6 +35,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   bom: ['true', '0', '1'],
   cursor: ['', 'a b', '1.2.3', "1.'", '💥'],
   format: ['xml', 'CSV'],
+  holds: ['false', '1'],
   host: [],
   ip: [
     'foo',

@@ -10,7 +10,8 @@ export interface DecisionPage {
 
 /** Shows and takes decisions. What is taken is shown by the next question. */
 export interface DecisionQueries {
-  list(limit: number, before: number | null): Promise<DecisionPage>;
+  /** `holding`: the blocks, allowances and silences alone that hold now. */
+  list(limit: number, before: number | null, holding: boolean): Promise<DecisionPage>;
   /**
    * Takes a decision. Resolves with its id once it is durable; with `full` where it is not taken, since STANDING_LIMIT of its kind hold; with
    * null where so many others were taken meanwhile that it is not found.

@@ -70,17 +70,19 @@ export function decidedWith(db: Database, id: number): Decided | null {
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-/** Gives a page of what people decided, newest first, those before the one with the id `before`. Runs in the caller's read transaction. */
+/**
+ * Gives a page of what people decided, newest first, those before the one with the id `before`; where `holding`, the blocks, allowances and
+ * silences alone that hold now, however many were decided since. Runs in the caller's read transaction.
+ */
 export function decisionPage(
   db: Database,
   limit: number,
   before: number | null,
   nowMs: number,
+  holding = false,
 ): { decisions: DecisionEntry[]; next: number | null } {
-  const kinds = [...STANDING_KINDS, ACKNOWLEDGED];
-  const sql = `SELECT ${COLUMNS} FROM decisions d LEFT JOIN standingDecisions s ON s.id = d.id ${UNDOING}
-    WHERE d.kind IN (${kinds.map(() => '?').join(', ')}) AND d.by IS NOT NULL AND d.id < ? ORDER BY d.id DESC LIMIT ?`;
-  const rows = db.prepare(sql).all(...kinds, before ?? Number.MAX_SAFE_INTEGER, limit + 1) as unknown as Row[];
+  const from = before ?? Number.MAX_SAFE_INTEGER;
+  const rows = holding ? holdingRows(db, limit + 1, from, nowMs) : decidedRows(db, limit + 1, from);
   const page = rows.slice(0, limit);
   return {
     decisions: page.map((row) => {
@@ -89,6 +91,24 @@ export function decisionPage(
     }),
     next: rows.length > limit ? (page.at(-1)?.id ?? null) : null,
   };
+}
+
+function decidedRows(db: Database, limit: number, before: number): Row[] {
+  const kinds = [...STANDING_KINDS, ACKNOWLEDGED];
+  const sql = `SELECT ${COLUMNS} FROM decisions d LEFT JOIN standingDecisions s ON s.id = d.id ${UNDOING}
+    WHERE d.kind IN (${kinds.map(() => '?').join(', ')}) AND d.by IS NOT NULL AND d.id < ? ORDER BY d.id DESC LIMIT ?`;
+  return db.prepare(sql).all(...kinds, before, limit) as unknown as Row[];
+}
+
+/** Finds the ids by the index first: only the page's own bodies are read and sorted, of all that hold. */
+function holdingRows(db: Database, limit: number, before: number, nowMs: number): Row[] {
+  const ids = STANDING_KINDS.map(
+    () => `SELECT s.id FROM standingDecisions s INDEXED BY decisionsThatStand WHERE ${HOLDING} AND s.id < ?`,
+  );
+  const sql = `SELECT ${COLUMNS} FROM (${ids.join(' UNION ALL ')} ORDER BY 1 DESC LIMIT ?) held
+    CROSS JOIN standingDecisions s ON s.id = held.id CROSS JOIN decisions d ON d.id = held.id ${UNDOING} ORDER BY d.id DESC`;
+  const values = STANDING_KINDS.flatMap((kind) => [kind, nowMs, before]);
+  return db.prepare(sql).all(...values, limit) as unknown as Row[];
 }
 
 function standingEntry(

@@ -245,8 +245,13 @@ export class Queries {
     return this.#at(() => new Incidents(this.#db).counting(sinceMs, limit, nowMs));
   }
 
-  decisions(limit: number, before: number | null, nowMs: number): { decisions: DecisionEntry[]; next: number | null } {
-    return this.#at(() => decisionPage(this.#db, limit, before, nowMs));
+  decisions(
+    limit: number,
+    before: number | null,
+    nowMs: number,
+    holding: boolean,
+  ): { decisions: DecisionEntry[]; next: number | null } {
+    return this.#at(() => decisionPage(this.#db, limit, before, nowMs, holding));
   }
 
   /** Reads what one host, source or user did, with its newest incidents; null where nothing is known of it. */

@@ -52,7 +52,6 @@ import {
   TEXT_LIMIT,
   withDefault,
 } from './parameters.ts';
-import { PASSWORD_LIMIT_CHARS, ROLES } from './users.ts';
 
 /** The length of every list: unless `limit` says otherwise, and at most. */
 export const LIMIT_DEFAULT = 100;
@@ -156,7 +155,7 @@ type Tag = keyof typeof TAGS;
 export const Fault = object({ error: text(), message: text() });
 
 /** The schema of a route: what it is for in a sentence, the parameters it takes, and what it answers. */
-const route = <P extends Parameters, A extends TSchema, F extends object>(
+export const route = <P extends Parameters, A extends TSchema, F extends object>(
   ...[tag, summary, parameters, answer, faults]: [Tag, string, P, A, F?]
 ) => ({
   schema: {
@@ -252,7 +251,12 @@ export const API = {
   alert: ofOne(route('state', 'One incident, with what it touched and its evidence', {}, AlertDetail)),
   channels: route('state', 'Ways to notify people, and how they fare', {}, object({ channels: list(ChannelState) })),
 
-  decisions: route('decisions', 'What people decided, newest first', paged, DECISIONS),
+  decisions: route(
+    'decisions',
+    'What people decided, newest first',
+    { ...paged, holds: parameter('Only blocks, allowances and silences that hold now', wordOf(['true'])) },
+    DECISIONS,
+  ),
 
   events: route(
     'events',
@@ -394,25 +398,6 @@ export const by = parameter('Who decides; where users log in it is who is logged
   },
 });
 
-/** Begins a session. */
-export const LOGIN = {
-  schema: {
-    tags: ['operations' satisfies Tag],
-    summary: 'Begins a session: the answer sets its cookie',
-    body: schemaOf({
-      user: required('User name', textOf(NAME_LIMIT)),
-      password: required(
-        'Password',
-        textOf(PASSWORD_LIMIT_CHARS, `a text of at most ${PASSWORD_LIMIT_CHARS} characters`),
-      ),
-    }),
-    response: { 200: object({ name: text(), role: oneOf(ROLES) }), 400: Fault, 401: Fault, 403: Fault, 429: Fault },
-  },
-};
-
-/** Ends a session. */
-export const LOGOUT = { schema: { tags: ['operations' satisfies Tag], summary: 'Ends the session' } };
-
 /** The ends of the server's certificates. */
 export const CERTIFICATES = route(
   'operations',
@@ -428,18 +413,6 @@ export const CERTIFICATES = route(
         expiresSoon: flag({ description: 'True from 30 days before' }),
       }),
     ),
-  }),
-);
-
-/** The user that asks. */
-export const ME = route(
-  'operations',
-  'Who is logged in, and may do what',
-  {},
-  object({
-    name: orNull(text({ description: 'Null where nobody has to be logged in' })),
-    role: oneOf(ROLES),
-    hasLogin: flag({ description: 'Whether users log in on the page' }),
   }),
 );
 

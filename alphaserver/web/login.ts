@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { peerSourceOf } from '../../service/ip-network.ts';
 import { type Access, addressOf } from './access.ts';
-import { LOGIN, LOGOUT, ME } from './api-schema.ts';
+import { LOGIN, LOGOUT, ME } from './login-schema.ts';
 import { Holdings } from './owner.ts';
 import type { ApiApp } from './parameters.ts';
 import { refuseForeign } from './same-origin.ts';

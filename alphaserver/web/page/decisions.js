@@ -5,6 +5,7 @@ import { ask, tell } from './api.js';
 import { byId, element, fill, foreign } from './element.js';
 import { PAST_TENSE } from './links.js';
 import { forOperators } from './session.js';
+import { askStanding } from './standing.js';
 import { showTab } from './tab.js';
 import { fullTime } from './time.js';
 
@@ -13,12 +14,17 @@ import { fullTime } from './time.js';
 const SHOWN = 200;
 
 /**
- * Shows the newest decisions.
+ * Shows the newest decisions, and those of before that still hold.
  * @param {AbortSignal} [signal]
  */
 export async function showDecisions(signal) {
-  /** @type {{ decisions: Decision[], next: string | null }} */
-  const { decisions, next } = await ask('/api/decisions', { limit: String(SHOWN) }, signal);
+  /** @type {[{ decisions: Decision[], next: string | null }, Decision[]]} */
+  const [{ decisions, next }, standing] = await Promise.all([
+    ask('/api/decisions', { limit: String(SHOWN) }, signal),
+    askStanding(signal),
+  ]);
+  const oldest = decisions.at(-1)?.id ?? 0;
+  const before = next === null ? [] : standing.filter(({ id }) => id < oldest);
   // Another view was opened meanwhile.
   if (byId('decisions').hidden) return;
   showTab('Decisions', null);
@@ -26,8 +32,14 @@ export async function showDecisions(signal) {
     element('p', { class: 'back' }, element('a', { href: '/' }, '← Overview')),
     element('h1', { id: 'decisions-title' }, 'Decisions'),
     decisions.length === 0 ? element('p', { class: 'muted' }, 'Nobody has decided anything yet.') : null,
-    element('ol', { class: 'decision-list' }, ...decisions.map(rowOf)),
-    next === null ? null : element('p', { class: 'muted' }, `The newest ${SHOWN}; all are at /api/decisions.`),
+    element('ol', { class: 'decision-list' }, ...[...decisions, ...before].map(rowOf)),
+    next === null
+      ? null
+      : element(
+          'p',
+          { class: 'muted' },
+          `The newest ${SHOWN}, and those of before that still hold; all are at /api/decisions.`,
+        ),
   ]);
 }
 

@@ -4,18 +4,18 @@ import { isWithin } from './network.js';
 
 /** @import { Alert, Decision } from './answers.d.ts' */
 
-/** Decisions that are asked for, the newest, as many as a list of the API has: one that holds may be older than all of them. */
+/** Decisions that are asked for, the newest of those that hold, as many as a list of the API has. */
 const ASKED = '1000';
 
 /**
  * Asks for the blocks, allowances and silences that hold, newest first.
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal]
  * @returns {Promise<Decision[]>}
  */
 export async function askStanding(signal) {
   /** @type {{ decisions: Decision[] }} */
-  const { decisions } = await ask('/api/decisions', { limit: ASKED }, signal);
-  return decisions.filter(({ kind, holds }) => holds && kind !== 'acknowledge');
+  const { decisions } = await ask('/api/decisions', { holds: 'true', limit: ASKED }, signal);
+  return decisions;
 }
 
 /**

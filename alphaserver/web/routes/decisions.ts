@@ -24,7 +24,7 @@ const answerOf = ({ decisions, next }: DecisionPage) => ({ decisions, next: next
 /** Adds the routes. Each that acts answers with the newest decisions, or alerts, as they are now. */
 export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: AlertQueries): void {
   app.get('/api/decisions', API.decisions, async ({ query }) =>
-    answerOf(await decisions.list(query.limit, query.cursor)),
+    answerOf(await decisions.list(query.limit, query.cursor, query.holds !== null)),
   );
   app.post('/api/decisions', DECIDE, async ({ body, actor }) => {
     const id = await decisions.decide(standingOf(body), nameOf(actor, body));
@@ -32,7 +32,7 @@ export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: 
       throw new FullError(
         `${STANDING_LIMIT} decisions of the kind ${body.kind} hold already, the most there may be: undo one, or wait until one ends`,
       );
-    const newest = await decisions.list(SHOWN_AFTER, null);
+    const newest = await decisions.list(SHOWN_AFTER, null, false);
     // By its id, since others decide at the same time: the newest may be theirs.
     const made = newest.decisions.find((one) => one.id === id);
     return { ...answerOf(newest), made: made ?? null };
@@ -40,7 +40,7 @@ export function decisionRoutes(app: ApiApp, decisions: DecisionQueries, alerts: 
   app.post('/api/decisions/:id/undo', UNDO, async ({ params, body, actor }) => {
     const undone = await decisions.undo(params.id, body.why, nameOf(actor, body));
     if (!undone) throw new UnknownDecisionError('there is no decision of this id that could be undone');
-    return answerOf(await decisions.list(SHOWN_AFTER, null));
+    return answerOf(await decisions.list(SHOWN_AFTER, null, false));
   });
   app.post('/api/alerts/acknowledge', ACKNOWLEDGE_MANY, async ({ body, actor }) => {
     const by = nameOf(actor, body);

@@ -55,7 +55,7 @@ async function attackedUnderSilence(life: Life): Promise<number> {
     found.map((row) => ({ ...row })),
     [{ rule: 'brute-force', notified: 0 }],
   );
-  const [silence] = (await decisions.list(1, null)).decisions;
+  const [silence] = (await decisions.list(1, null, false)).decisions;
   return silence?.id as number;
 }
 

@@ -178,6 +178,18 @@ test('decisions are listed newest first, a page at a time', async () => {
   assert.deepEqual([...first.decisions, ...second.decisions], before.slice(0, 2));
 });
 
+test('of those that hold now no list has others, however many were made since', async () => {
+  const { id } = await decide({ kind: 'silence', source: '192.0.2.99', until: '1h' });
+  const undone = await decide({ kind: 'block', source: '192.0.2.98', until: '1h' });
+  await undo(undone.id);
+  const { decisions } = (await served.ask<Decisions>('/api/decisions?holds=true&limit=1000')).body;
+  assert.ok(decisions.every(({ holds, kind }) => holds && kind !== 'acknowledge'));
+  assert.deepEqual([decisions[0]?.id, decisions.some((one) => one.id === undone.id)], [id, false]);
+  await undo(id);
+  const left = (await served.ask<Decisions>('/api/decisions?holds=true&limit=1000')).body.decisions;
+  assert.deepEqual(left, decisions.slice(1));
+});
+
 test('where as many decisions of a kind hold as may, one more is refused, and none that holds ends for it', async (t) => {
   const full = new Served();
   t.after(() => full.close());
@@ -206,6 +218,11 @@ test('where as many decisions of a kind hold as may, one more is refused, and no
   assert.equal((await asked('/api/decisions', { kind: 'allow', source: '192.0.2.12' })).status, 200);
   const list = await (await fetch(`${full.page}/blocklist.txt`)).text();
   assert.deepEqual(list.split('\n').filter(Boolean).sort(), ['192.0.2.8', made?.source].sort());
+  const allowances = (await full.ask<Decisions>('/api/decisions?holds=true&limit=1&cursor=2')).body.decisions;
+  assert.deepEqual(
+    allowances.map(({ id, source }) => [id, source]),
+    [[1, '192.0.2.7']],
+  );
   const page = (await full.ask<Decisions>('/api/decisions?limit=1&cursor=2')).body.decisions;
   assert.deepEqual([page[0]?.id, page[0]?.source, page[0]?.holds], [1, '192.0.2.7', true]);
   assert.equal((await asked(`/api/decisions/${made?.id}/undo`, {})).status, 200);

@@ -33,6 +33,7 @@ const TIMES = ['yesterday', '', '24', '5y', '2026-13-01', '2026-02-30', '2026-11
 /** What is wrong with each parameter. A new parameter needs an entry. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
   bom: ['true', '0', '1'],
+  coverage: ['dead', 'Blind', ''],
   cursor: ['', 'a b', '1.2.3', "1.'", '💥'],
   format: ['xml', 'CSV'],
   holds: ['false', '1'],

@@ -45,6 +45,10 @@ const COVERAGE: Readonly<Record<string, Coverage>> = {
  */
 export const LATE_FROM_BYTES = 1_000_000;
 
+/** Names the states in which a host is watched this well; for `blind` those in which it is not, since any that is not known here is so. */
+export const statesOf = (coverage: Coverage): readonly string[] =>
+  Object.keys(COVERAGE).filter((state) => coverage === 'blind' || COVERAGE[state] === coverage);
+
 /** Says how well a host is watched whose agent last reported this state; `agent silent` for one not heard of. */
 export const coverageOf = (state: string): Coverage => (Object.hasOwn(COVERAGE, state) && COVERAGE[state]) || 'blind';
 

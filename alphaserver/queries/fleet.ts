@@ -2,8 +2,8 @@
 import { AGENT_STATES, type AgentReport } from '../../protocol/report.ts';
 import type { Database } from '../store/database.ts';
 import type { StoredGap } from '../store/store.ts';
-import { coverageOf, LATE_FROM_BYTES, SILENT_AFTER_MS } from './agent-state.ts';
-import type { CoverageCounts, FleetShape, LedgerTotals } from './results.ts';
+import { coverageOf, LATE_FROM_BYTES, SILENT_AFTER_MS, statesOf } from './agent-state.ts';
+import type { Coverage, CoverageCounts, FleetShape, LedgerTotals } from './results.ts';
 
 /** A host with its agent's last report. Times are Unix milliseconds. */
 export interface HostFacts {
@@ -35,9 +35,30 @@ const HOSTS = `SELECT h.name AS host, a.uuid AS agent, h.firstSeen, max(h.lastSe
     h.probes, a.report
   FROM hosts h JOIN agents a ON a.id = h.agent`;
 
-/** Hosts by name, those after `after`. */
-export function hostsAfter(db: Database, after: string, limit: number): HostFacts[] {
-  return db.prepare(`${HOSTS} WHERE h.name > ? ORDER BY h.name LIMIT ?`).all(after, limit) as unknown as HostFacts[];
+/** Which agents watch nothing: those not heard of after `silentMs`, Unix milliseconds, and those that are `away`. */
+export interface Absence {
+  readonly silentMs: number;
+  readonly away: readonly string[];
+}
+
+/** The state of the agent `a` that says how well its hosts are watched. */
+const STANDING = `CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
+    WHEN a.state = 'behind' AND a.behindBytes > 0 AND a.behindBytes < ? THEN 'caught up'
+    ELSE coalesce(a.state, 'unknown') END`;
+const standingValues = ({ silentMs, away }: Absence) => [silentMs, JSON.stringify(away), LATE_FROM_BYTES] as const;
+
+/** Hosts by name, those after `after`; with `only` those that are watched this well. */
+export function hostsAfter(
+  db: Database,
+  after: string,
+  limit: number,
+  only: (Absence & { readonly coverage: Coverage }) | null = null,
+): HostFacts[] {
+  const isIn = only?.coverage === 'blind' ? 'NOT IN' : 'IN';
+  const where = only === null ? '' : `AND (${STANDING}) ${isIn} (SELECT value FROM json_each(?))`;
+  const values = only === null ? [] : [...standingValues(only), JSON.stringify(statesOf(only.coverage))];
+  const statement = db.prepare(`${HOSTS} WHERE h.name > ? ${where} ORDER BY h.name LIMIT ?`);
+  return statement.all(after, ...values, limit) as unknown as HostFacts[];
 }
 
 /** The host of this name; null where there is none. */
@@ -118,18 +139,14 @@ export function withForgotten(db: Database, totals: LedgerTotals): LedgerTotals 
   return { ...totals, ...Object.fromEntries(sums) };
 }
 
-/**
- * Counts hosts by how well they are watched; an agent's report is read once, however many hosts it has. Agents not heard of after `silentMs`, and those that are `away`, watch nothing.
- */
-export function coverageCounts(db: Database, silentMs: number, away: readonly string[]): CoverageCounts {
+/** Counts hosts by how well they are watched; an agent's report is read once, however many hosts it has. */
+export function coverageCounts(db: Database, absence: Absence): CoverageCounts {
   const rows = db
     .prepare(
-      `SELECT CASE WHEN a.lastSeen <= ? OR a.uuid IN (SELECT value FROM json_each(?)) THEN 'agent silent'
-           WHEN a.state = 'behind' AND a.behindBytes > 0 AND a.behindBytes < ? THEN 'caught up'
-           ELSE coalesce(a.state, 'unknown') END AS standing, sum(h.n) AS n
+      `SELECT ${STANDING} AS standing, sum(h.n) AS n
        FROM (SELECT agent, count(*) AS n FROM hosts GROUP BY agent) h JOIN agents a ON a.id = h.agent GROUP BY 1`,
     )
-    .all(silentMs, JSON.stringify(away), LATE_FROM_BYTES) as { standing: string; n: number }[];
+    .all(...standingValues(absence)) as { standing: string; n: number }[];
   const counts = { live: 0, late: 0, blind: 0 };
   for (const { standing, n } of rows) counts[coverageOf(standing)] += n;
   return counts;

@@ -14,6 +14,7 @@ import { type AboutKind, aboutOf } from './about.ts';
 import { type DecisionEntry, decisionPage } from './decisions.ts';
 import { eventPage, firstIdSince } from './events.ts';
 import {
+  type Absence,
   agentsAfter,
   coverageCounts,
   gaps,
@@ -30,6 +31,7 @@ import { keyDetail, keyPage } from './keys.ts';
 import { type StoredFigures, storedFigures } from './metrics.ts';
 import type {
   Activity,
+  Coverage,
   CoverageCounts,
   EventPage,
   EventQuery,
@@ -85,8 +87,8 @@ export class Queries {
     return readTransaction(this.#db, () => query(new Snapshot(this.#db, this.#names, this.#index)));
   }
 
-  hosts(limit: number, after: string): HostFacts[] {
-    return hostsAfter(this.#db, after, limit);
+  hosts(limit: number, after: string, only: (Absence & { readonly coverage: Coverage }) | null): HostFacts[] {
+    return hostsAfter(this.#db, after, limit, only);
   }
 
   events(query: EventQuery): EventPage {
@@ -169,8 +171,8 @@ export class Queries {
     });
   }
 
-  coverage(silentMs: number, away: readonly string[]): CoverageCounts {
-    return coverageCounts(this.#db, silentMs, away);
+  coverage(absence: Absence): CoverageCounts {
+    return coverageCounts(this.#db, absence);
   }
 
   timeline(

@@ -34,7 +34,8 @@ export const EventCounts = object({
 export type EventCounts = Static<typeof EventCounts>;
 
 /** A word for how well a host is watched. */
-export const Coverage = oneOf(['live', 'late', 'blind'], {
+export const COVERAGES = ['live', 'late', 'blind'] as const;
+export const Coverage = oneOf(COVERAGES, {
   description: 'live: an attack shows at once; late: it shows with delay; blind: one now would not be seen',
 });
 export type Coverage = Static<typeof Coverage>;
@@ -205,8 +206,8 @@ export const RankCounts = object({ ...EventCounts.properties, firstSeen: time, l
 export const SourceRank = object({
   ip: text(),
   ...RankCounts.properties,
-  hosts: integer({ description: 'Different hosts it tried' }),
-  users: integer({ description: 'Different users it tried' }),
+  hosts: integer({ description: 'Different hosts it tried; from 128 on an estimate' }),
+  users: integer({ description: 'Different users it tried; from 128 on an estimate' }),
   ...origin,
 });
 export type SourceRank = Static<typeof SourceRank>;
@@ -215,8 +216,8 @@ export type SourceRank = Static<typeof SourceRank>;
 export const NetworkRank = object({
   network: text({ description: 'An IPv6 network of 64 bits, or an address where it is the only one of it' }),
   ...RankCounts.properties,
-  hosts: integer({ description: 'Different hosts it tried' }),
-  users: integer({ description: 'Different users it tried' }),
+  hosts: integer({ description: 'Different hosts it tried; from 128 on an estimate' }),
+  users: integer({ description: 'Different users it tried; from 128 on an estimate' }),
   addresses: integer({ description: 'How many addresses of it came' }),
   busiest: list(SourceRank, { description: 'Those with most attempts, at most 20; none where it is one address' }),
   ...origin,
@@ -356,10 +357,11 @@ export interface About extends Activity {
 
 /** Answers questions about what is stored. All reject when the store cannot be read. */
 export interface Views {
-  /** Hosts by name, those after `after`. */
+  /** Hosts by name, those after `after`; with `coverage` those that are watched this well. */
   hosts(
     limit: number,
     after: string | null,
+    coverage?: Coverage | null,
   ): Promise<{ readonly hosts: readonly WatchedHost[]; readonly next: string | null }>;
   events(query: EventQuery): Promise<EventPage>;
   /** The history of one host, source or user; null where nothing is known of it. */

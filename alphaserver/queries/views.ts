@@ -3,9 +3,9 @@
 import type { AboutKind } from './about.ts';
 import { accountOf, coverageBy, SILENT_AFTER_MS, stateOf } from './agent-state.ts';
 import { alertOf } from './alert-views.ts';
-import { type HostFacts, reportOf } from './fleet.ts';
+import { type Absence, type HostFacts, reportOf } from './fleet.ts';
 import type { QueryThread } from './query-thread.ts';
-import type { Views, WatchedHost, WrittenViews } from './results.ts';
+import type { Coverage, Views, WatchedHost, WrittenViews } from './results.ts';
 
 /** Gives large results as JSON. */
 export function writtenViews(thread: Pick<QueryThread, 'runJson'>, now: () => number): WrittenViews {
@@ -47,13 +47,22 @@ export class StoreViews implements Views {
     this.#now = now;
   }
 
-  async hosts(limit: number, after: string | null): ReturnType<Views['hosts']> {
-    const rows = await this.#thread.run('hosts', limit + 1, after ?? '');
+  async hosts(limit: number, after: string | null, coverage: Coverage | null = null): ReturnType<Views['hosts']> {
+    const only = coverage === null ? null : { coverage, ...this.#absence() };
+    const rows = await this.#thread.run('hosts', limit + 1, after ?? '', only);
     const page = rows.slice(0, limit);
+    const hosts = page.map((row) => this.#host(row));
     return {
-      hosts: page.map((row) => this.#host(row)),
+      // An agent may have gone, or come, since the rows were chosen.
+      hosts: coverage === null ? hosts : hosts.filter((host) => host.coverage === coverage),
       next: rows.length > limit ? (page.at(-1)?.host ?? null) : null,
     };
+  }
+
+  /** Says which agents watch nothing at the moment; to the second, so that viewers share a result. */
+  #absence(): Absence {
+    const silentMs = toTheSecond(this.#now()) - SILENT_AFTER_MS;
+    return { silentMs, away: this.#away(silentMs) };
   }
 
   #host({ host, agent, firstSeen, lastSeen, accepted, failed, probes, report }: HostFacts): WatchedHost {
@@ -109,10 +118,7 @@ export class StoreViews implements Views {
     this.#thread.run('timeline', since, until, step, host, toTheSecond(this.#now()));
   top: Views['top'] = (kind, span, limit) => this.#thread.run('top', kind, span, limit);
   networks: Views['networks'] = (span, limit) => this.#thread.run('networks', span, limit);
-  coverage: Views['coverage'] = () => {
-    const silentMs = toTheSecond(this.#now()) - SILENT_AFTER_MS;
-    return this.#thread.run('coverage', silentMs, this.#away(silentMs));
-  };
+  coverage: Views['coverage'] = () => this.#thread.run('coverage', this.#absence());
   unknown: Views['unknown'] = (limit, host) => this.#thread.run('unknown', limit, host);
   gaps: Views['gaps'] = (limit, before, host) => this.#thread.run('gaps', limit, before, host);
 }

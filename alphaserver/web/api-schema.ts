@@ -24,6 +24,7 @@ import { DecisionEntry } from '../queries/decisions.ts';
 import { type KeyCursor, KeyDetail, LoginKey } from '../queries/key-results.ts';
 import {
   Activity,
+  COVERAGES,
   CoverageCounts,
   type EventCursor,
   FleetShape,
@@ -322,7 +323,11 @@ export const API = {
   hosts: route(
     'coverage',
     'Hosts by name, and whether they are watched',
-    { limit, cursor: cursorOf((given) => (isHostName(given) ? given : undefined)) },
+    {
+      coverage: parameter('Only those that are watched this well', wordOf(COVERAGES)),
+      limit,
+      cursor: cursorOf((given) => (isHostName(given) ? given : undefined)),
+    },
     page({ hosts: list(WatchedHost) }),
   ),
   host: about('coverage', 'What is known of one host', { name: required('Its name', textOf(TEXT_LIMIT)) }, nameBeside, {

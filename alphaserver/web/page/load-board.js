@@ -35,9 +35,8 @@ import { FILTERS, isFiltered, timeParameters, timeSpan } from './view.js';
 const TOP = 500;
 /** Hosts that are asked for one by one where the list ends before them, those with most events: about as many as a table shows at first. */
 export const HOSTS_ASKED = 10;
-/** Hosts of one answer, the most that the API gives, and how many such answers are read to find those that nobody watches, or not up to now: 5,000 hosts. */
+/** Hosts of one answer, the most that the API gives. */
 const HOSTS = '1000';
-export const HOST_LISTS = 5;
 /** Incidents asked for, as many as a list of the API has: an ordinary day of a large fleet is a thousand, and is counted whole. */
 const INCIDENTS = 1_000;
 /** About as many bars as a chart shows well. */
@@ -213,26 +212,27 @@ async function filteredParts(view, span, parts, hosts, summary, sessions, signal
 }
 
 /**
- * Gives the hosts of a list, and reads on in it until all are there that nobody watches, or not up to now: it goes by name, which says
- * nothing of that.
+ * Gives the hosts of a list, and those behind it that nobody watches, or not up to now: it goes by name, which says nothing of that.
  * @param {HostList} first
  * @param {CoverageCounts} coverage of all hosts
  * @param {AbortSignal} signal
  * @returns {Promise<{ list: WatchedHost[], unlisted: Grounds['unlisted'] }>}
  */
-async function withUnwatched(first, coverage, signal) {
-  const list = [...first.hosts];
-  const missing = (/** @type {'blind' | 'late'} */ wanted) =>
-    Math.max(0, coverage[wanted] - list.filter((host) => host.coverage === wanted).length);
-  let { next } = first;
-  for (let lists = 1; next !== null && lists < HOST_LISTS && missing('blind') + missing('late') > 0; lists++) {
+async function withUnwatched({ hosts, next }, coverage, signal) {
+  /** @param {'blind' | 'late'} wanted */
+  const behind = async (wanted) => {
+    const missing = coverage[wanted] - hosts.filter((host) => host.coverage === wanted).length;
+    if (next === null || missing <= 0) return { more: [], unlisted: 0 };
     /** @type {HostList} */
-    const more = await ask('/api/hosts', { limit: HOSTS, cursor: next }, signal);
-    list.push(...more.hosts);
-    ({ next } = more);
-  }
-  // The counts may be of another moment than a list that has all.
-  return { list, unlisted: next === null ? { blind: 0, late: 0 } : { blind: missing('blind'), late: missing('late') } };
+    const list = await ask('/api/hosts', { coverage: wanted, limit: HOSTS, cursor: next }, signal);
+    // The counts may be of another moment than a list that has all.
+    return { more: list.hosts, unlisted: list.next === null ? 0 : Math.max(0, missing - list.hosts.length) };
+  };
+  const [blind, late] = await Promise.all([behind('blind'), behind('late')]);
+  return {
+    list: [...hosts, ...blind.more, ...late.more],
+    unlisted: { blind: blind.unlisted, late: late.unlisted },
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ApiApp } from '../parameters.ts';
 
 /** Hosts by name, a page at a time, and the page of each thing. */
 export function hostRoutes(app: ApiApp, views: Pick<Views, 'hosts' | 'about'>): void {
-  app.get('/api/hosts', API.hosts, ({ query }) => views.hosts(query.limit, query.cursor));
+  app.get('/api/hosts', API.hosts, ({ query }) => views.hosts(query.limit, query.cursor, query.coverage));
   app.get('/api/hosts/:name', API.host, async ({ params, query }) => {
     const name = query.name ?? params.name;
     const { origin: _, ...about } = found(await views.about('host', name), 'host');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { coverageBy, LATE_FROM_BYTES } from '../../../alphaserver/queries/agent-state.ts';
-import { coverageCounts, ledgerTotals, shapes } from '../../../alphaserver/queries/fleet.ts';
+import { coverageCounts, hostsAfter, ledgerTotals, shapes } from '../../../alphaserver/queries/fleet.ts';
 import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { MIGRATIONS, REPORT_COLUMNS } from '../../../alphaserver/store/schema.ts';
 import { AGENT_STATES } from '../../../protocol/report.ts';
@@ -94,9 +94,27 @@ test('hosts are counted by how well they are watched as each of them is shown, i
     );
     const expected = { live: 0, late: 0, blind: 0 };
     for (const report of reports) expected[coverageBy(report, true, NOW_MS, NOW_MS)] += 1;
-    const counted = coverageCounts(store.db, NOW_MS - 1, []);
+    const counted = coverageCounts(store.db, { silentMs: NOW_MS - 1, away: [] });
     assert.deepEqual(counted, { ...expected });
     assert.equal(counted.live + counted.late + counted.blind, reports.length);
+    for (const coverage of ['live', 'late', 'blind'] as const) {
+      const named = hostsAfter(store.db, '', 100, { coverage, silentMs: NOW_MS - 1, away: [] });
+      const hosts = reports.flatMap((report, n) =>
+        coverageBy(report, true, NOW_MS, NOW_MS) === coverage ? `web-${n}` : [],
+      );
+      assert.deepEqual(named.map(({ host }) => host).sort(), hosts.sort(), coverage);
+    }
+    // Nobody watches a host whose agent is away, or was not heard of.
+    const away = ['00000000-0000-4000-8000-000000000110'];
+    assert.ok(
+      hostsAfter(store.db, '', 100, { coverage: 'blind', silentMs: NOW_MS - 1, away }).some(
+        ({ host }) => host === 'web-0',
+      ),
+    );
+    assert.equal(
+      hostsAfter(store.db, '', 100, { coverage: 'blind', silentMs: NOW_MS, away: [] }).length,
+      reports.length,
+    );
   } finally {
     await store.close();
     rmSync(folder, { recursive: true, force: true });

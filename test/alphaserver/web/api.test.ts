@@ -82,8 +82,15 @@ test('GET /api/summary calls no fleet quiet whose agents are connected and have 
   await until(async () => isDeepStrictEqual((await summary()).coverage, { live: 0, late: 2, blind: 0 }));
   const { state, why } = await summary();
   assert.deepEqual([state, why], ['unknown', 'No host is up to date']);
+  const hosts = async (coverage: string): Promise<string[]> => {
+    const query = `/api/hosts?coverage=${coverage}`;
+    return (await ok<{ hosts: { host: string }[] }>(query)).hosts.map(({ host }) => host);
+  };
+  assert.deepEqual([await hosts('live'), await hosts('late'), await hosts('blind')], [[], ['relayed', 'web'], []]);
   agent.destroy();
   await until(async () => isDeepStrictEqual((await summary()).coverage, { live: 0, late: 0, blind: 2 }));
+  await until(async () => isDeepStrictEqual(await hosts('blind'), ['relayed', 'web']));
+  assert.deepEqual([await hosts('live'), await hosts('late')], [[], []]);
 });
 
 test('GET /api/hosts tells each host with its agent’s state', async () => {

@@ -4,6 +4,7 @@ import { wrapped } from '../../service/terminal/display-width.ts';
 import { grouped } from '../../service/terminal/grouped.ts';
 import { styled, type Terminal } from '../../service/terminal/style.ts';
 import { type Column, table } from '../../service/terminal/table.ts';
+import { SOURCE_SKETCH } from '../rollups/schema.ts';
 import type { Report } from './report.ts';
 import { answerOf, counted, type Line, minute, type Tone } from './report-verdict.ts';
 
@@ -87,6 +88,9 @@ function hosts({ hosts: all }: Report, terminal: Terminal): string {
   return table(columns, rows, terminal) + rest(all.length, HOST_ROWS, 'host');
 }
 
+/** Says how many different hosts or users a source tried: a sketch that is full estimates. */
+const estimated = (number: number): string => `${number < SOURCE_SKETCH ? '' : 'about '}${grouped(number)}`;
+
 function sources({ sources: all }: Report, terminal: Terminal): string {
   if (all.length === 0) return '';
   const located = all.some(({ origin }) => origin !== undefined);
@@ -104,8 +108,8 @@ function sources({ sources: all }: Report, terminal: Terminal): string {
       row.network,
       ...(located ? [row.origin?.country ?? ''] : []),
       ...countsOf(row),
-      row.hosts,
-      row.users,
+      estimated(row.hosts),
+      estimated(row.users),
       minute(row.lastSeen),
     ]);
   return table(columns, rows, terminal) + rest(all.length, ROWS, 'source');

@@ -136,8 +136,8 @@ export function distinct(sketch: Sketch, size: number): number {
   return sketch.length < size ? sketch.length : estimate(sketch[size - 1] as number, size);
 }
 
-/** The estimate from the highest hash of a sketch that is full. */
-const estimate = (highest: number, size: number): number => Math.round(((size - 1) * HASHES) / highest);
+/** The estimate from the highest hash of a sketch that is full, which has seen `size` values at least: what is below it is exact. */
+const estimate = (highest: number, size: number): number => Math.max(size, Math.round(((size - 1) * HASHES) / highest));
 
 /** Writes a sketch as little-endian doubles. */
 export function packSketch(sketch: Sketch): Uint8Array {

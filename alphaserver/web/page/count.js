@@ -21,6 +21,17 @@ export function counted(number, noun, plural = `${noun}s`) {
   return `${count(number)} ${number === 1 ? noun : plural}`;
 }
 
+/** The number of different hosts or users of a source from which on the server estimates it; below that it is exact. */
+export const ESTIMATED_FROM = 128;
+
+/**
+ * `12`, and `about 131` where the server has estimated it.
+ * @param {number} number of different hosts or users of a source
+ */
+export function estimated(number) {
+  return number < ESTIMATED_FROM ? count(number) : `about ${count(number)}`;
+}
+
 /**
  * Begins a text with a capital letter.
  * @param {string} words

@@ -1,10 +1,11 @@
 /** The three tables: hosts, sources, users. */
-import { count, counted } from './count.js';
+import { count, counted, estimated } from './count.js';
 import { countryName } from './country.js';
 import { byId, element, fill } from './element.js';
 import { healthWords } from './health.js';
 import { filterLink } from './links.js';
 import { ago } from './time.js';
+import { isFiltered } from './view.js';
 
 /**
  * @import { Counts, WatchedHost, NetworkRow, TopRow } from './answers.d.ts'
@@ -74,6 +75,8 @@ export class Tables {
    */
   sources(rows, view) {
     const sources = [...rows].sort(mostFailed);
+    // What the page counts itself, of a filtered view, is exact.
+    const words = isFiltered(view) ? count : estimated;
     const most = Math.max(1, ...sources.map(({ failed }) => failed));
     this.#show('sources', TOP_SHOWN, 'source', sources, (row) => {
       const folded = !this.#unfolded.has(row.network);
@@ -82,8 +85,8 @@ export class Tables {
         row.addresses > 1 ? element('span', { class: 'network' }, link, ' ', this.#folding(row, folded)) : link;
       const inside = folded ? [] : row.busiest;
       return [
-        sourceRow(head, row, most, ''),
-        ...inside.map((address) => sourceRow(filterLink(view, 'ip', address.ip), address, most, 'inside')),
+        sourceRow(head, row, most, '', words),
+        ...inside.map((address) => sourceRow(filterLink(view, 'ip', address.ip), address, most, 'inside', words)),
       ];
     });
   }
@@ -182,16 +185,17 @@ function mostFailed(a, b) {
  * @param {Omit<NetworkRow, 'network' | 'addresses' | 'busiest'>} row
  * @param {number} most
  * @param {string} kind
+ * @param {(number: number) => string} words for how many hosts and users
  */
-function sourceRow(head, row, most, kind) {
+function sourceRow(head, row, most, kind, words) {
   return element(
     'tr',
     { class: kind },
     element('th', { scope: 'row' }, head, origin(row)),
     bar(row.failed, most),
     number(row.accepted, 'accepted'),
-    number(row.hosts, 'wide'),
-    number(row.users, 'wide'),
+    number(row.hosts, 'wide', words),
+    number(row.users, 'wide', words),
   );
 }
 
@@ -222,7 +226,8 @@ function bar(value, most) {
 /**
  * @param {number} value
  * @param {string} kind
+ * @param {(number: number) => string} [words]
  */
-function number(value, kind) {
-  return element('td', { class: `n ${kind}${value === 0 ? ' zero' : ''}` }, count(value));
+function number(value, kind, words = count) {
+  return element('td', { class: `n ${kind}${value === 0 ? ' zero' : ''}` }, words(value));
 }

@@ -194,6 +194,15 @@ describe('the answer', () => {
 });
 
 describe('the text', () => {
+  it('calls the number of different hosts or users of a source an estimate where it is one', () => {
+    const [source] = REPORT.sources as [Report['sources'][0]];
+    const text = reportText(
+      { ...REPORT, sources: [{ ...source, hosts: 1_311, users: 127 }] },
+      { columns: undefined, colour: false },
+    );
+    assert.match(text, /^192\.0\.2\.1 .* about 1,311 +127 /m);
+  });
+
   const HOSTILE = 'a\u001b[2J\u202e\u009bb"<b>';
   const full: Report = {
     ...REPORT,

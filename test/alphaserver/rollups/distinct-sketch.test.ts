@@ -35,4 +35,7 @@ test('a sketch with room counts exactly, and one that is full estimates', () => 
   assert.equal(joined.distinct(), 3);
   joined.add([2 ** 50]);
   assert.equal(joined.distinct(), 12);
+  // Those that it has seen are no fewer than it holds: what is below that is known to be exact.
+  const spread = [0, 1, 2, 3].map((n) => 2 ** 51 + n * 2 ** 49);
+  assert.deepEqual([distinct(spread, 4), distinct(spread.slice(1), 4)], [4, 3]);
 });

@@ -1,7 +1,8 @@
 /** The page's own thinking, without a browser. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { size } from '../../../../alphaserver/web/page/count.js';
+import { SOURCE_SKETCH } from '../../../../alphaserver/rollups/schema.ts';
+import { ESTIMATED_FROM, estimated, size } from '../../../../alphaserver/web/page/count.js';
 import { escaped, escapedText, SHOWN_LIMIT } from '../../../../alphaserver/web/page/escaped.js';
 import { coarser, countsOf, networksOf, pointsOf, topOf } from '../../../../alphaserver/web/page/event-counts.js';
 import { groupsOf as eventGroups } from '../../../../alphaserver/web/page/event-list.js';
@@ -509,6 +510,13 @@ describe('a moment', () => {
     assert.match(of(-400), /^\d+ Oct 2025, \d\d:\d\d$/);
     assert.match(of(301), /^\d+ Sept? 2027, \d\d:\d\d$/);
     assert.match(moment(Date.UTC(2025, 11, 30, 12), Date.UTC(2026, 0, 2, 12)), /^\d+ Dec \d\d:\d\d$/);
+  });
+});
+
+describe('different hosts and users of a source', () => {
+  it('are called an estimate from where the server estimates them', () => {
+    assert.equal(ESTIMATED_FROM, SOURCE_SKETCH);
+    assert.deepEqual([127, 128, 1_311].map(estimated), ['127', 'about 128', 'about 1,311']);
   });
 });
 

@@ -26,6 +26,8 @@ export interface JournalOptions {
   readonly machineId?: string | null;
   /** Milliseconds without a record after which the journal is read anew from the position; default LOOK_AFTER_MS. */
   readonly lookAfterMs?: number;
+  /** Milliseconds in which journalctl must answer a question for one record; default ANSWER_LIMIT_MS. */
+  readonly answerLimitMs?: number;
 }
 
 /**
@@ -33,6 +35,9 @@ export interface JournalOptions {
  * moves the saved position on, so that on a quiet host the record it names is not vacuumed.
  */
 export const LOOK_AFTER_MS = 600_000;
+
+/** A journalctl that gives no answer for so long hangs, as on a disk that gives nothing: one record is found in a moment. */
+const ANSWER_LIMIT_MS = 600_000;
 
 /** The delay before journalctl is started again: doubled with each failure in a row, up to the limit. */
 const RETRY_MS = 200;
@@ -192,13 +197,18 @@ export class JournalSource implements LogSource {
 
   /** Returns the cursor of the one record that `args` ask for; null when there is none. */
   async #recordFor(args: readonly string[]): Promise<string | null | JournalFault> {
+    const { answerLimitMs = ANSWER_LIMIT_MS } = this.#options;
     const journalctl = this.#start(args);
     const records = new JournalRecords(null);
     let cursor: string | null = null;
     for (;;) {
-      const piece = await journalctl.read(LOOK_AFTER_MS);
+      const piece = await journalctl.read(answerLimitMs);
       if (piece === 'ended') break;
-      if (piece !== 'quiet') cursor = records.push(piece).cursor ?? cursor;
+      if (piece === 'quiet') {
+        journalctl.stop();
+        return { state: 'starting', text: `journalctl gave no answer for ${answerLimitMs / 1_000} s` };
+      }
+      cursor = records.push(piece).cursor ?? cursor;
     }
     journalctl.stop();
     return journalctl.fault() ?? (isCursor(cursor) ? cursor : null);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
@@ -357,6 +357,26 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual((await read(source, count(2))).all, lines(0, 2));
     journal.append(...records(2, 4));
     assert.deepEqual((await read(source, count(2))).all, lines(2, 4));
+  });
+
+  it('is asked anew where journalctl gives no answer, and does not count as read meanwhile', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    await journal.rotate();
+    // While this is there, journalctl hangs as on a disk that gives nothing.
+    const hanging = join(journal.folder, 'hanging');
+    const hangs = `case "$*" in *--lines=1*) [ -e ${hanging} ] && exec sleep 60;; esac; exec journalctl "$@"`;
+    const command = ['sh', '-c', hangs, '-', ...journal.command.slice(1)];
+    const source = follow(t, command, { lookAfterMs: 50, answerLimitMs: 2_000 });
+    assert.deepEqual((await read(source, count(2))).all, lines(0, 2));
+    writeFileSync(hanging, '');
+    const third = read(source, count(1));
+    await until('the fault is logged', () => source.logged.length > 0);
+    assert.deepEqual(source.logged[0], ['warn', 'journalctl gave no answer for 2 s; starting it again']);
+    assert.equal(source.status().state, 'starting');
+    rmSync(hanging);
+    journal.append(...records(2, 3));
+    assert.deepEqual((await third).all, lines(2, 3));
   });
 
   it('does not count as read while it is looked at anew, where nobody called next for long', async (t) => {

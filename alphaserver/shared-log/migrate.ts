@@ -185,16 +185,17 @@ function baseOf(db: Database): StoreBase {
   const kept = countsOfKept(db);
   const hosts = arrays(
     db,
-    `SELECT name, firstSeen, accepted, failed, probes FROM hosts
-       UNION ALL SELECT name, firstSeen, accepted, failed, probes FROM forgottenHosts`,
+    `SELECT name, a.uuid, firstSeen, accepted, failed, probes
+       FROM (SELECT * FROM hosts UNION ALL SELECT * FROM forgottenHosts) h LEFT JOIN ${ALL_AGENTS} a ON a.id = h.agent`,
   ) as HostRow[];
   const agents = db
     .prepare('SELECT *, uuid AS agent FROM (SELECT * FROM agents UNION ALL SELECT * FROM forgottenAgents) ORDER BY id')
     .all() as unknown as (BaseRow & { lastSeq: number; lastEnd: number })[];
   return {
-    hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => {
+    hosts: hosts.map(([host, agent, firstSeenMs, accepted, failed, probes]) => {
       const [a, f, p] = kept.get(host) ?? [0, 0, 0];
-      return { host, firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
+      const counts = { firstSeenMs, accepted: accepted - a, failed: failed - f, probes: probes - p };
+      return { host, ...(agent === null ? {} : { agent }), ...counts };
     }),
     agents: agents.map(({ id: _, uuid: __, ...row }) => row) as StoreBase['agents'],
     sessions: rowsOf(db, 'sessions', 'h.name AS host', `JOIN ${ALL_HOSTS} h ON h.id = sessions.host`),
@@ -205,7 +206,10 @@ function baseOf(db: Database): StoreBase {
   };
 }
 
-type HostRow = [host: string, firstSeenMs: number, accepted: number, failed: number, probes: number];
+type HostRow = [
+  ...[host: string, agent: string | null, firstSeenMs: number],
+  ...[accepted: number, failed: number, probes: number],
+];
 
 /** Counts the events of each host that the store still has: accepted, failed, probes. */
 function countsOfKept(db: Database): Map<string, [number, number, number]> {

@@ -5,6 +5,17 @@ import type { PostgresConnection } from './postgres-connection.ts';
 /** Runs a statement inside a transaction; one with a name is prepared once. */
 export type RunStatement = (text: string, values: readonly unknown[], name?: string) => Promise<unknown>;
 
+/** A host and the id of the agent that reported it last. Copies by earlier versions have none of these. */
+interface HostAgent {
+  readonly host: string;
+  readonly agent: string;
+}
+
+const agentIn = (agents: ReadonlyMap<string, string>, host: string): { agent?: string } => {
+  const agent = agents.get(host);
+  return agent === undefined ? {} : { agent };
+};
+
 /** Reads what a server begins with that has an empty folder. */
 export async function readBase(db: Pick<PostgresConnection, 'query'>): Promise<StoreBase> {
   const hosts = (await db.query({
@@ -12,9 +23,11 @@ export async function readBase(db: Pick<PostgresConnection, 'query'>): Promise<S
   })) as [string, number, number, number, number][];
   const rows = (await db.query({ text: 'SELECT kind, body FROM asgard.base ORDER BY number' })) as [string, string][];
   const of = <T>(kind: string): T[] => rows.filter(([one]) => one === kind).map(([, body]) => JSON.parse(body) as T);
+  const agents = new Map(of<HostAgent>('host agent').map(({ host, agent }) => [host, agent]));
   return {
     hosts: hosts.map(([host, firstSeenMs, accepted, failed, probes]) => ({
       host,
+      ...agentIn(agents, host),
       firstSeenMs,
       accepted,
       failed,
@@ -47,6 +60,10 @@ export async function writeBase(
   );
   const rows = [
     ...agents.map((one) => ['agent', JSON.stringify(one)]),
+    // Not in `host_base`, which servers of earlier versions read and write, too.
+    ...hosts.flatMap(({ host, agent }) =>
+      agent === undefined ? [] : [['host agent', JSON.stringify({ host, agent } satisfies HostAgent)]],
+    ),
     ...sessions.map((one) => ['session', JSON.stringify(one)]),
     ...gaps.map((one) => ['gap', JSON.stringify(one)]),
     ...shapes.map((one) => ['shape', JSON.stringify(one)]),

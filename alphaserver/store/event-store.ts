@@ -358,9 +358,9 @@ export class EventStore implements Store {
 
   #insertBase({ hosts, agents, sessions, gaps, shapes, keyUses, earlierKeyUses }: StoreBase): void {
     const host = this.db.prepare(
-      'INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes) VALUES (?, 0, ?, ?, ?, ?, ?)',
+      `INSERT INTO hosts (name, agent, firstSeen, lastSeen, accepted, failed, probes)
+         VALUES (?, coalesce((SELECT id FROM agents WHERE uuid = ?), 0), ?, ?, ?, ?, ?)`,
     );
-    for (const one of hosts) host.run(one.host, one.firstSeenMs, one.firstSeenMs, one.accepted, one.failed, one.probes);
     const insert = (
       table: string,
       rows: readonly (BaseRow | KeyRow)[],
@@ -378,6 +378,9 @@ export class EventStore implements Store {
     insert('agents', agents, {});
     // Copied by a version that had no columns for them.
     this.db.exec(FILL_REPORTS);
+    // After the agents, whose numbers they have: a host without an agent is not shown before it sends.
+    for (const { host: name, agent: uuid = null, firstSeenMs, accepted, failed, probes } of hosts)
+      host.run(name, uuid, firstSeenMs, firstSeenMs, accepted, failed, probes);
     insert('sessions', sessions, { agent, host: ofHost });
     insert('gaps', gaps, { agent });
     insert('shapes', shapes, { agent });

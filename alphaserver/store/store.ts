@@ -51,7 +51,8 @@ export type KeyRow = Readonly<Record<string, string | number | null>> & { readon
 
 /** The beginning of a store that is copied, or whose first events are stored nowhere any more. */
 export interface StoreBase {
-  readonly hosts: readonly HostCounts[];
+  /** Each with the id of the agent that reported it last; without one where that is not known. */
+  readonly hosts: readonly (HostCounts & { readonly agent?: string })[];
   readonly agents: readonly (BaseRow & { readonly lastSeq: number })[];
   readonly sessions: readonly BaseRow[];
   readonly gaps: readonly BaseRow[];

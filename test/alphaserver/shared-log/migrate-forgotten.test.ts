@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { firstDecision } from '../../../alphaserver/alerting/prepare.ts';
+import { hostsAfter } from '../../../alphaserver/queries/fleet.ts';
 import { copyStore } from '../../../alphaserver/shared-log/migrate.ts';
 import { openPostgresLog } from '../../../alphaserver/shared-log/postgres-log.ts';
 import { openStorage, type Storage } from '../../../alphaserver/storage.ts';
@@ -151,6 +152,24 @@ describe('a copy of a store in which somebody forgot hosts and agents', { skip: 
       forgotten.map(({ body, at }) => [body, at]),
       [[{ agents: [STAYS], hosts: ['db', 'switch'] }, NOW_MS]],
     );
+  });
+
+  it('shows hosts whose events are all deleted before their agents send again', async () => {
+    await store.append([batch(STAYS, 'db', [3])], LATER_MS);
+    while (store.deleteUpTo(store.lastId - 1, EVENTS_LIMIT, LATER_MS));
+    const shown = ({ db }: Pick<EventStore, 'db'>) => hostsAfter(db, '', EVENTS_LIMIT).map((host) => ({ ...host }));
+    const before = shown(store);
+    assert.deepEqual(
+      before.map(({ host, agent, accepted }) => [host, agent, accepted]),
+      [
+        ['db', STAYS, 3],
+        ['loghost', COLLECTOR, 0],
+        ['switch', COLLECTOR, 2],
+        ['web', GONE, 3],
+      ],
+    );
+    await migrate();
+    assert.deepEqual(shown(await server()), before);
   });
 
   it('has no decision about them where none is forgotten any more', async () => {

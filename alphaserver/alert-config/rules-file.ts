@@ -12,7 +12,7 @@ import { CHANNEL_TYPES, type Channel, RULES_FILE, type RulesFile } from './rules
 import { type AlertSettings, DEFAULT_SETTINGS, withWebhook } from './settings.ts';
 
 /** The largest rules file, in bytes. */
-const FILE_LIMIT_BYTES = 4 * 1_048_576;
+export const FILE_LIMIT_BYTES = 4 * 1_048_576;
 
 /** The longest windows of rules that remember for longer than those of attacks. */
 const LONGEST_WINDOWS: Partial<Record<Rule, { readonly ms: number; readonly words: string }>> = {
@@ -36,14 +36,14 @@ export function alertSettings(rulesFile: string | null, webhook: string | null):
 
 /** Reads a rules file. Throws a RulesError. */
 export function readRulesFile(file: string): AlertSettings {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (error) {
     throw new RulesError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  if (text.length > FILE_LIMIT_BYTES) throw new RulesError(`${file} is larger than ${FILE_LIMIT_BYTES} bytes`);
-  return settingsIn(text, file);
+  if (bytes.length > FILE_LIMIT_BYTES) throw new RulesError(`${file} is larger than ${FILE_LIMIT_BYTES} bytes`);
+  return settingsIn(bytes.toString(), file);
 }
 
 /** Compiles the check of a rules file against the schema. */

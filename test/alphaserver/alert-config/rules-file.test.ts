@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { isQuiet } from '../../../alphaserver/alert-config/quiet-hours.ts';
-import { settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
+import { FILE_LIMIT_BYTES, readRulesFile, settingsIn } from '../../../alphaserver/alert-config/rules-file.ts';
 import { DEFAULT_SETTINGS } from '../../../alphaserver/alert-config/settings.ts';
 import { SCHEMA_FILE, schemaText } from '../../docs/rules-schema.ts';
 
@@ -84,6 +86,21 @@ test('a mistake is reported with its place', () => {
   );
   assert.match(fault('{"quietHours":{"from":"25:00","until":"07:00"}}'), /quietHours.from/);
   assert.match(fault('{"quietHours":{"from":"22:00","until":"07:00","timeZone":"Mars/Base"}}'), /must be a time zone/);
+});
+
+test('a file of 4 MiB is read, and one that is a byte larger is not, though it has fewer characters', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-rules-'));
+  const file = join(folder, 'rules.json');
+  try {
+    const comment = '// \u00e9\n';
+    const largest = `${comment}{${' '.repeat(FILE_LIMIT_BYTES - Buffer.byteLength(comment) - 2)}}`;
+    writeFileSync(file, largest);
+    assert.deepEqual(readRulesFile(file), DEFAULT_SETTINGS);
+    writeFileSync(file, `${largest} `);
+    assert.throws(() => readRulesFile(file), { message: `${file} is larger than ${FILE_LIMIT_BYTES} bytes` });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('the file may have comments, which count as spaces', () => {

@@ -14,7 +14,7 @@ const refused = (read: () => unknown): string => {
   return 'taken';
 };
 
-test('without any variable the contract defaults stand', () => {
+test('without any variable the documented defaults stand', () => {
   const server = readServerConfig({});
   assert.deepEqual(server.listen, { scheme: 'tcp', host: '0.0.0.0', port: 5000 });
   assert.deepEqual(server.http, { scheme: 'http', host: '127.0.0.1', port: 8080 });

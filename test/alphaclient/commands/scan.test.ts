@@ -55,7 +55,7 @@ const iso = (time: string, message: string, pid = 1): string =>
   `2026-11-20T${time}+00:00 web sshd[${pid}]: ${message}\n`;
 
 describe('scan', () => {
-  it('prints one object an event, with exactly the fields of the contract', async () => {
+  it('prints one object an event, with exactly these fields in this order', async () => {
     const { code, out } = await run([file('one.log', iso('10:00:00.123456', FAILED))]);
     equal(code, 0);
     equal(

@@ -154,7 +154,7 @@ test('many connections that are out of time at once are all refused, and an ackn
   assert.ok(order.indexOf('another') <= 100, `after ${order.indexOf('another')}`);
 });
 
-test('hello, an event, quit: the log says what the contract says [P12]', async () => {
+test('hello, an event, quit: the log has a line for each, in the words that others match [P12]', async () => {
   const client = new Client().say(hello(A), event(1));
   await client.acked(1);
   const { localPort } = client.socket;

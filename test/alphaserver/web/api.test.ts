@@ -1,4 +1,4 @@
-/** Contract section 6, route by route, asked of a real server. */
+/** The API, route by route, asked of a real server. */
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { json } from 'node:stream/consumers';
@@ -309,7 +309,7 @@ test('GET /api/timeline has every step, also the empty ones, of the whole or of 
   );
 });
 
-test('GET /api/ledger and /api/alerts have what the contract says', async () => {
+test('GET /api/ledger has a row for each agent with sums that fit, and GET /api/alerts a page', async () => {
   const { agents, totals } = await ok<{ agents: Record<string, unknown>[]; totals: Record<string, unknown> }>(
     '/api/ledger',
   );
@@ -504,7 +504,7 @@ test('an answer has 100 rows unless asked for more, and 1,000 at most', async ()
     }
 });
 
-test('every route of the contract is described at /api/docs', async () => {
+test('every route that others rely on is described at /api/docs', async () => {
   const { paths } = await ok<{ paths: Record<string, { get?: { summary?: string } }> }>('/api/docs/json');
   for (const path of [
     ...[

@@ -64,7 +64,10 @@ const SERVER: Readonly<Record<SettingName, Wrong>> = {
   ALPHASERVER_HTTP: { values: ['on', 'https://127.0.0.1:0', 'http://0.0.0.0:0', 'http://127.0.0.1'] },
   ALPHASERVER_DATA: { values: [at('text'), at('text/below'), '/proc/asgard', long] },
   ALPHASERVER_STORE: {
-    values: ['sqlite', 'postgres://', 'postgres://h', 'http://h/name', 'postgres://h:x/name', long],
+    values: [
+      ...['sqlite', 'postgres://', 'postgres://h', 'http://h/name', 'postgres://h:x/name', long],
+      `postgres://${Array(17).fill('h').join()}/name`,
+    ],
   },
   ALPHASERVER_ANONYMOUS: words,
   ALPHASERVER_TLS_CERT: certificates,

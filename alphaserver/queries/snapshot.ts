@@ -20,7 +20,7 @@ import { openEventsReader } from '../store/folder.ts';
 import { OUTCOMES } from '../store/schema.ts';
 
 /** A query does not read more events than this one by one: after an upgrade, or without `rollups.db`, they are rolled up first. */
-const READ_UNROLLED_LIMIT_EVENTS = 1_048_576;
+export const READ_UNROLLED_LIMIT_EVENTS = 1_048_576;
 
 /** Opens a store's files for queries, beside the threads that write them. */
 export function openReader(folder: string): Database {

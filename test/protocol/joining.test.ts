@@ -48,4 +48,10 @@ test('an agent reads enrolled, and what a server accepts; an older server accept
     ...welcome,
     accepts: ['renew'],
   });
+  // Of a list that is longer, the beginning is looked at.
+  const many = Array.from({ length: 65 }, (_, i) => `word ${i}`);
+  assert.deepEqual(readServerMessage(JSON.stringify({ ...welcome, accepts: many })), {
+    ...welcome,
+    accepts: many.slice(0, 64),
+  });
 });

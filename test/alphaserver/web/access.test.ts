@@ -10,7 +10,7 @@ import { readServerConfig } from '../../../alphaserver/config.ts';
 import { Authority, authorityFolder } from '../../../alphaserver/ingest/authority.ts';
 import { SCRIPT_TOKENS, type Scope, Tokens } from '../../../alphaserver/ingest/tokens.ts';
 import { LOGINS_PER_ADDRESS_LIMIT } from '../../../alphaserver/web/login.ts';
-import { makePassword, PASSWORD_LIMIT_CHARS, Users } from '../../../alphaserver/web/users.ts';
+import { makePassword, PASSWORD_LIMIT_CHARS, USERS_LIMIT, Users } from '../../../alphaserver/web/users.ts';
 import { Served } from './served.ts';
 
 const PASSWORDS = { vera: 'a viewer sees', olaf: 'an operator acts' };
@@ -313,4 +313,16 @@ test('a page that others can reach over HTTPS is closed before there is a user',
   assert.equal(config('https://0.0.0.0:8080', { ALPHASERVER_ANONYMOUS: 'true' }).httpClosed, false);
   assert.equal(config('http://127.0.0.1:8080').httpClosed, false);
   assert.throws(() => config('http://0.0.0.0:8080'), /anywhere but on loopback it must be https:/);
+});
+
+test('one user more than 1,000 is refused, and one who goes makes room', async () => {
+  addUsers();
+  const [vera] = new Users(store()).list();
+  const users = Array.from({ length: USERS_LIMIT }, (_, i) => ({ ...vera, name: `user-${i}` }));
+  writeFileSync(join(store(), 'users.json'), JSON.stringify({ version: 1, users }));
+  const full = new Users(store());
+  await assert.rejects(full.add('another', 'viewer', PASSWORDS.vera, Date.now()), /there are 1000 users already/);
+  full.remove('user-0');
+  await full.add('another', 'viewer', PASSWORDS.vera, Date.now());
+  assert.equal(full.list().length, USERS_LIMIT);
 });

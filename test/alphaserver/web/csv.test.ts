@@ -19,6 +19,11 @@ test('what a spreadsheet takes for a formula is disarmed, at the start and behin
     assert.equal(cellOf(given), written, given);
 });
 
+test('a cell has at most 8,192 characters', () => {
+  assert.equal(cellOf('x'.repeat(8_192)), 'x'.repeat(8_192));
+  assert.equal(cellOf('x'.repeat(8_193)), `${'x'.repeat(8_191)}…`);
+});
+
 test('a text without one stays as it is', () => {
   for (const text of ['root', 'a=b', 'a;b', '2001:db8::1', 'x-y@z']) assert.equal(cellOf(text), text);
 });

@@ -1,11 +1,15 @@
 /** Which incidents a silence holds back: the page says it as the server does. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Rule } from '../../../../alphaserver/alert-config/rules.ts';
 import { silencedBy } from '../../../../alphaserver/alert-config/settings.ts';
-import { type Decided, holding } from '../../../../alphaserver/alerting/standing.ts';
-import { isDecidedOf, silences } from '../../../../alphaserver/web/page/standing.js';
+import { type Decided, holding, standingDecision, undoing } from '../../../../alphaserver/alerting/standing.ts';
+import { EventStore } from '../../../../alphaserver/store/event-store.ts';
+import { LIMIT_MOST } from '../../../../alphaserver/web/api-schema.ts';
+import { askStanding, isDecidedOf, silences } from '../../../../alphaserver/web/page/standing.js';
 import { Random } from '../../../demo/random.ts';
+import { Served } from '../served.ts';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 
@@ -59,4 +63,30 @@ test('a decision is about a source by its address or a network around it, and ab
   assert.ok(about({ rule: 'break-in' }, { ...alert, alert }));
   assert.ok(!about({ rule: 'decoy', source: '203.0.113.9' }, { ...alert, alert }));
   assert.ok(about({ kind: 'allow', source: '203.0.113.9' }, { ...alert, alert }));
+});
+
+test('what holds is found behind however many decisions that hold no more', async (t) => {
+  const served = new Served();
+  t.after(() => served.close());
+  const store = new EventStore(join(served.folder, 'store'));
+  const decide = (source: string) =>
+    standingDecision({ kind: 'silenced', source, host: null, rule: null, untilMs: null, why: 'x' }, 'mira');
+  // The first has the id 1.
+  const others = Array.from({ length: LIMIT_MOST + 1 }, (_, i) => [
+    decide('192.0.2.2'),
+    undoing(2 * i + 2, 'x', 'jon'),
+  ]);
+  await store.decide([decide('192.0.2.1'), ...others.flat()], Date.now());
+  await store.close();
+  await served.open();
+  const ownFetch = globalThis.fetch;
+  t.after(() => {
+    globalThis.fetch = ownFetch;
+  });
+  globalThis.fetch = (path, options) => ownFetch(new URL(String(path), served.page), options);
+  const found = await askStanding(AbortSignal.timeout(20_000));
+  assert.deepEqual(
+    found.map(({ id, source, holds }) => [id, source, holds]),
+    [[1, '192.0.2.1', true]],
+  );
 });

@@ -252,6 +252,7 @@ async function start({ config, log, rules, known, opened }: Starting): Promise<S
       alerts: alerting.view,
       settings: () => alerting.thread.settings,
       mayDeliver: () => (sharing === null ? true : sharing.leads),
+      store,
       log,
       now: Date.now,
     });

@@ -10,6 +10,8 @@ import { retryDelayMs } from '../notify/retry-schedule.ts';
 import type { Send } from '../notify/send.ts';
 import type { AlertQueries } from '../queries/alert-results.ts';
 import type { Views } from '../queries/results.ts';
+import type { Database } from '../store/database.ts';
+import { decisionsAbout, type NewDecision } from '../store/decisions.ts';
 import { reportOf } from './report.ts';
 import { failedReportContent, reportContent } from './report-message.ts';
 import { lastDueMs, previousDueMs, type ReportSchedule } from './schedule.ts';
@@ -28,6 +30,8 @@ export const OTHER_LEADS_TICKS = 4;
 /** The file in the data folder that says which report was the last one, and which channels have still to get it. */
 export const REPORTS_FILE = 'reports.json';
 const FILE_VERSION = 1;
+/** The kind of a decision that a report was delivered; its subject is when that was due, its body names the channel. */
+const REPORTED_DECISION = 'reported';
 
 /** The sources and the receivers of the reports. */
 export interface ScheduledReportsOptions {
@@ -40,6 +44,11 @@ export interface ScheduledReportsOptions {
   readonly senderFor: (settings: AlertSettings) => Send;
   /** False where another server of several leads, and so sends; null where it is not known which one leads. */
   readonly mayDeliver: () => boolean | null;
+  /** The log of decisions, which all servers of a shared log have: who leads next sends nothing that another one has delivered. */
+  readonly store: {
+    readonly db: Database;
+    decide(decisions: readonly NewDecision[], nowMs: number): Promise<void>;
+  };
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -51,6 +60,11 @@ interface Saved {
   readonly dueMs: number;
   /** Names of channels that have not got it yet. */
   readonly pending: readonly string[];
+}
+
+/** The body of the decision that a report was delivered. */
+interface Reported {
+  readonly channel: string;
 }
 
 /** Returns whether a channel gets reports: unless it says so itself, those do that are notified of everything. */
@@ -150,19 +164,46 @@ export class ScheduledReports {
     const settings = current();
     const send = senderFor(settings);
     const report = await this.#content();
+    const delivered = this.#delivered();
     for (const name of this.#saved.pending) {
       const channel = settings.channels[name];
       // One that was removed meanwhile gets nothing any more.
-      const delivery = channel ? await send(channel, this.#message(name, report), this.#ending.signal) : null;
+      const delivery =
+        channel && !delivered.has(name) ? await send(channel, this.#message(name, report), this.#ending.signal) : null;
       if (this.#ending.signal.aborted) return;
-      if (delivery === null || delivery.ok)
+      if (delivery === null || delivery.ok) {
         this.#save({ ...this.#saved, pending: this.#saved.pending.filter((one) => one !== name) });
-      else if (this.#failures === 0)
+        if (delivery !== null) this.#record(name);
+      } else if (this.#failures === 0)
         log.warn(`Channel ${name}: ${delivery.fault}; the report is retried until it is delivered`);
     }
     if (this.#saved.pending.length === 0) return;
     this.#failures += 1;
     this.#nextTryMs = now() + retryDelayMs(this.#failures, null, 1);
+  }
+
+  /** Gives the channels that this server or another one has delivered the report to. */
+  #delivered(): ReadonlySet<string> {
+    try {
+      const reported = decisionsAbout(this.#options.store.db, REPORTED_DECISION, iso(this.#saved.dueMs));
+      return new Set(reported.map(({ body }) => (body as Reported).channel));
+    } catch {
+      // The report itself says that the store cannot be read: better twice than not at all.
+      return new Set();
+    }
+  }
+
+  /** Records a delivery. Nobody waits for it: a shared log that does not answer keeps no other channel's report back, and no close. */
+  #record(channel: string): void {
+    const { store, log, now } = this.#options;
+    const body: Reported = { channel };
+    store
+      .decide([{ kind: REPORTED_DECISION, subject: iso(this.#saved.dueMs), by: null, body }], now())
+      .catch((error: Error) =>
+        log.warn(
+          `Channel ${channel}: that it got the report could not be recorded, another server may send it again: ${error.message}`,
+        ),
+      );
   }
 
   #message(name: string, report: ReportContent): Message {

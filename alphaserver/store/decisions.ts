@@ -50,6 +50,12 @@ export function decisionsOf(db: Database, kinds: readonly string[], id: number, 
   return decoded(rows.all(id, ...kinds, limit));
 }
 
+/** Returns all decisions of a kind about a subject, oldest first. It reads the whole log: once in a while, and of few rows alone. */
+export function decisionsAbout(db: Database, kind: string, subject: string): Decision[] {
+  const sql = 'SELECT id, at, kind, subject, by, body FROM decisions WHERE kind = ? AND subject = ? ORDER BY id';
+  return decoded(db.prepare(sql).all(kind, subject));
+}
+
 /** Returns the newest decision of a kind about a subject; null where there is none. Kinds of which there are few rows alone: it reads all of the kind. */
 export function newestDecision(db: Database, kind: string, subject: string): Decision | null {
   const sql =

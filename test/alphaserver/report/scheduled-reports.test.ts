@@ -1,6 +1,6 @@
 /** Reports on a schedule, over a real store, sent to real receivers; the clock is the test's. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -18,6 +18,7 @@ import {
   ScheduledReports,
 } from '../../../alphaserver/report/scheduled-reports.ts';
 import type { Database } from '../../../alphaserver/store/database.ts';
+import { EventStore } from '../../../alphaserver/store/event-store.ts';
 import { NO_ORIGIN } from '../../../service/origin.ts';
 import { until } from '../../until.ts';
 import { HttpReceiver, SmtpReceiver } from '../notify/receivers.ts';
@@ -48,6 +49,8 @@ let nowMs: number;
 let webhook: HttpReceiver;
 let mail: SmtpReceiver;
 let reports: ScheduledReports | null;
+/** The store that has the log of decisions. */
+let decided: EventStore;
 let logged: string[];
 /** What the server knows of the lead, and how often it was asked for. */
 let leads: boolean | null;
@@ -57,6 +60,7 @@ beforeEach(async () => {
   nowMs = DUE_MS - 1_000;
   webhook = await new HttpReceiver().open();
   mail = await new SmtpReceiver().open();
+  decided = new EventStore(join(folder, 'decided'));
   logged = [];
   leads = true;
   looks = 0;
@@ -64,6 +68,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await reports?.close();
+  await decided.close();
   webhook.close();
   mail.close();
   rmSync(folder, { recursive: true, force: true });
@@ -101,6 +106,7 @@ function start(schedule = 'daily 07:00', views: Views = offlineViews(db, NO_ORIG
       looks += 1;
       return leads;
     },
+    store: decided,
     log: { debug: log, info: log, warn: log, error: log },
     now: () => nowMs,
   });
@@ -263,6 +269,44 @@ test('a report is left to another server that leads for long enough, and is not 
   await ticked(3);
   await reports?.close();
   assert.deepEqual([mail.mails.length, webhook.received.length], [0, 0]);
+});
+
+test('a report that another server has delivered is not sent again by one that leads since, but to the channel that lacks it', async () => {
+  // Before the report is due both servers run; each has a folder, and both have the log.
+  start();
+  await ticked(1);
+  await reports?.close();
+  const file = join(folder, REPORTS_FILE);
+  const ofOther = readFileSync(file);
+  webhook.answers.push({ status: 500 }, { status: 500 });
+  nowMs = DUE_MS;
+  start();
+  await ticking(() => mail.mails.length === 1 && logged.filter((text) => /retried until/.test(text)).length === 2);
+  await reports?.close();
+  writeFileSync(file, ofOther);
+  start();
+  await ticking(isDone);
+  await reports?.close();
+  const paths = (): string[] => webhook.received.map(({ path }) => path).sort();
+  assert.equal(mail.mails.length, 1);
+  assert.deepEqual(paths(), ['/', '/', '/asked', '/asked']);
+  writeFileSync(file, ofOther);
+  start();
+  await ticking(isDone);
+  assert.deepEqual([mail.mails.length, paths().length], [1, 4]);
+});
+
+test('a delivery that the log does not take is said, and keeps no other channel waiting', async () => {
+  start();
+  await ticked(1);
+  decided.decide = () => Promise.reject(new Error('the log is away'));
+  nowMs = DUE_MS;
+  await ticking(isDone);
+  await until(() => logged.length === 3);
+  assert.match(
+    logged.sort()[0] ?? '',
+    /^Channel asked: that it got the report could not be recorded, another server may send it again: the log is away$/,
+  );
 });
 
 test('a report that no server sends for half a day is an error of the log, and one that was due as long before a start is none', async () => {

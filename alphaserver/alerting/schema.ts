@@ -26,8 +26,7 @@ const WAL_LIMIT_PAGES = 4_096;
  *
  * `incidents.notified` counts the notifications decided for an incident, on whatever channel: odd means that receivers know
  * it as open. A `provisional` incident was judged ahead of the position. `aliases` has the ids by which receivers know
- * incidents: an event out of order can give an incident another deciding event, and so another id. Nothing reads or writes
- * `messages.fault` any more.
+ * incidents: an event out of order can give an incident another deciding event, and so another id.
  *
  * `acknowledgements`, `notified`, `aliases` and `named` are projected from the decisions, and may be ahead of the incidents.
  * `unrecorded` holds decisions of this thread until the main thread has appended them.
@@ -77,6 +76,10 @@ export const ALERT_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   INSERT INTO checkpoint SELECT kind, block, 0, data FROM unnumbered;
   DROP TABLE unnumbered;
+  `,
+  // Why a delivery failed is the sender's to say; nothing read or wrote it here any more.
+  `
+  ALTER TABLE messages DROP COLUMN fault;
   `,
 ];
 

@@ -41,7 +41,7 @@ export interface SharingOptions {
 
 /** The parts of the server that hear of other servers. */
 export interface SharingParts {
-  readonly ingest: Pick<GroupCommit, 'applied'>;
+  readonly ingest: Pick<GroupCommit, 'applied' | 'forget'>;
   readonly admission: Pick<IdentityAdmission, 'learn' | 'forget'>;
   readonly codes: JoinCodes;
   readonly hosts: JoinedHosts;
@@ -145,8 +145,12 @@ export class Sharing {
     store.follow(({ appended, batches, isOwn, decisions }) => {
       ingest.applied(appended, isOwn);
       for (const { agent, host, binding } of batches) if (binding) admission.learn(agent, host, binding);
-      for (const { kind, body } of decisions)
-        if (kind === FORGET_DECISION) admission.forget((body as Forgotten).agents, (body as Forgotten).hosts);
+      for (const { kind, body } of decisions) {
+        if (kind !== FORGET_DECISION) continue;
+        const { agents, hosts } = body as Forgotten;
+        ingest.forget(agents);
+        admission.forget(agents, hosts);
+      }
       if (decisions.length === 0) return;
       void alerts.decided(decisions);
       this.#files?.decided();

@@ -25,6 +25,7 @@ export interface ForgettingStore {
 /** Holds what it needs of a running server besides. */
 export interface RunningParts {
   readonly store: ForgettingStore;
+  readonly ingest: { forget(agents: readonly string[]): void };
   readonly admission: { forget(agents: readonly string[], hosts: readonly string[]): void };
   readonly isConnected: (agent: string) => boolean;
   readonly log: Pick<Logger, 'info'>;
@@ -52,13 +53,14 @@ export async function forget(
 /** Answers a request of the command that was made to a running server. Never rejects. */
 export async function answerForget(
   request: unknown,
-  { store, admission, isConnected, log }: RunningParts,
+  { store, ingest, admission, isConnected, log }: RunningParts,
 ): Promise<Answer> {
   if (!isForgetRequest(request)) return { fault: 'this server does not know the request' };
   try {
     const done = await forget(store, request, isConnected);
     if ('fault' in done) return done;
     const { agents, hosts } = done.forgotten;
+    ingest.forget(agents);
     admission.forget(agents, hosts);
     log.info(`Forgot ${request.kind} ${escapeText(request.name)}: ${agents.length} agents and ${hosts.length} hosts`);
     return { value: done.forgotten };

@@ -131,6 +131,53 @@ describe('the folder of a server', { skip: noPostgres }, () => {
     }
   });
 
+  /** Forgets the agent of these tests; `work` begins once the log has that, and before this server applies it. */
+  async function forgetting(log: PostgresLog, work: () => Promise<unknown>): Promise<void> {
+    const forgotten = store.belonging('agent', A) ?? assert.fail('the agent is not known');
+    const announce = log.announce.bind(log);
+    const meanwhile = new Promise((resolve, reject) => {
+      log.announce = (name) => {
+        log.announce = announce;
+        announce(name);
+        queueMicrotask(() => work().then(resolve, reject));
+      };
+    });
+    await store.forget(forgotten);
+    await meanwhile;
+  }
+
+  it('does not take an agent back that is forgotten while another server says when it heard it', async () => {
+    const log = await open(true);
+    await joined(log);
+    await store.append([batch(1)], Date.now() - 1_000);
+    const presence = { agent: A, server: 'two', isConnected: true, heardMs: Date.now() + 1_000, report: null };
+    await forgetting(log, () => store.heard([presence]));
+    assert.equal(store.belonging('agent', A), null);
+    assert.equal(store.belonging('host', 'web'), null);
+  });
+
+  it('takes an agent back on all servers that is forgotten while it is connected', async () => {
+    const heartbeat: AgentBatch = { agent: A, host: 'web', events: [], ping: { report: null, shapes: [], gaps: [] } };
+    const later = mkdtempSync(join(tmpdir(), 'asgard-replica-'));
+    const other = openStorage(later);
+    try {
+      const log = await open(true);
+      await joined(log);
+      await store.append([batch(1)], Date.now());
+      await store.append([heartbeat], Date.now());
+      assert.equal(store.events.logPosition, 1);
+      await forgetting(log, () => store.append([heartbeat], Date.now()));
+      assert.equal(store.belonging('agent', A), null);
+      await store.append([heartbeat], Date.now());
+      await other.join({ log: await open(), server: 'two', progress() {}, fault() {} });
+      for (const { events } of [store, other]) assert.deepEqual([...events.hosts()], [{ host: 'web', agent: A }]);
+      assert.deepEqual(await attempts(1, 2), [{ host: 'web', attempts: 2 }]);
+    } finally {
+      await other.close();
+      rmSync(later, { recursive: true, force: true });
+    }
+  });
+
   it('is no copy of another log than the one that it was begun with, although nothing of that was applied', async () => {
     for (const isDeleted of [false, true]) {
       const log = await ofTwoDays(batch(1, 2), batch(3));

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SharedFiles } from '../../../alphaserver/shared-log/shared-files.ts';
+import { FILE_LIMIT_BYTES, SharedFiles } from '../../../alphaserver/shared-log/shared-files.ts';
 import { lockFile } from '../../../alphaserver/store/file-lock.ts';
 import { until } from '../../until.ts';
 
@@ -100,4 +100,37 @@ test('what a command is changing is not written over by what other servers decid
     files.look();
     return readFileSync(tokens, 'utf8') === ofOthers;
   });
+});
+
+test('a file of 16 MiB is shared, and one that is a byte larger is not, which is reported', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'shared-files-'));
+  const users = join(folder, 'users.json');
+  const largest = `{"users":[]}${' '.repeat(FILE_LIMIT_BYTES - 12)}`;
+  const log: string[] = [];
+  const faults: string[] = [];
+  const agreed = new Map<string, number>();
+  writeFileSync(users, largest);
+  const files = new SharedFiles({
+    folder,
+    decide: async (decisions) => void log.push(...decisions.map(({ body }) => (body as { content: string }).content)),
+    agreed: (file) => agreed.get(file) ?? 0,
+    agree: (file, digest) => void agreed.set(file, digest),
+    decided: (file) => (file === 'users.json' ? (log.at(-1) ?? null) : null),
+    failed: (file, error) => faults.push(`${file}: ${(error as Error).message}`),
+  });
+  context.after(async () => {
+    await files.close();
+    rmSync(folder, { recursive: true });
+  });
+  const looked = (isDone: () => boolean): Promise<void> =>
+    until(() => {
+      files.look();
+      return isDone();
+    });
+  await looked(() => log.length === 1);
+  assert.equal(log[0]?.length, FILE_LIMIT_BYTES);
+  writeFileSync(users, `${largest} `);
+  await looked(() => faults.length > 0);
+  assert.equal(faults[0], `users.json: it is larger than ${FILE_LIMIT_BYTES} bytes`);
+  assert.equal(log.length, 1);
 });

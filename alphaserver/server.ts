@@ -242,7 +242,7 @@ async function start({ config, log, rules, known, opened }: Starting): Promise<S
       },
     });
   opened.mailbox = new Mailbox(config.dataFolder, (request) =>
-    answerForget(request, { store, ingest, admission, isConnected, log }),
+    answerForget(request, { store, admission, listener, isConnected, log }),
   );
   if (config.report)
     opened.reports = await startReports({

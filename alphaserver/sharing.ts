@@ -41,11 +41,11 @@ export interface SharingOptions {
 
 /** The parts of the server that hear of other servers. */
 export interface SharingParts {
-  readonly ingest: Pick<GroupCommit, 'applied' | 'forget'>;
+  readonly ingest: Pick<GroupCommit, 'applied'>;
   readonly admission: Pick<IdentityAdmission, 'learn' | 'forget'>;
   readonly codes: JoinCodes;
   readonly hosts: JoinedHosts;
-  readonly listener: Pick<Listener, 'connectedAgents'>;
+  readonly listener: Pick<Listener, 'connectedAgents' | 'forget'>;
   readonly alerts: Pick<AlertThread, 'deliver'> & Pick<Alerting, 'decided'>;
 }
 
@@ -148,8 +148,8 @@ export class Sharing {
       for (const { kind, body } of decisions) {
         if (kind !== FORGET_DECISION) continue;
         const { agents, hosts } = body as Forgotten;
-        ingest.forget(agents);
         admission.forget(agents, hosts);
+        listener.forget(agents);
       }
       if (decisions.length === 0) return;
       void alerts.decided(decisions);

@@ -25,8 +25,8 @@ export interface ForgettingStore {
 /** Holds what it needs of a running server besides. */
 export interface RunningParts {
   readonly store: ForgettingStore;
-  readonly ingest: { forget(agents: readonly string[]): void };
   readonly admission: { forget(agents: readonly string[], hosts: readonly string[]): void };
+  readonly listener: { forget(agents: readonly string[]): void };
   readonly isConnected: (agent: string) => boolean;
   readonly log: Pick<Logger, 'info'>;
 }
@@ -53,15 +53,15 @@ export async function forget(
 /** Answers a request of the command that was made to a running server. Never rejects. */
 export async function answerForget(
   request: unknown,
-  { store, ingest, admission, isConnected, log }: RunningParts,
+  { store, admission, listener, isConnected, log }: RunningParts,
 ): Promise<Answer> {
   if (!isForgetRequest(request)) return { fault: 'this server does not know the request' };
   try {
     const done = await forget(store, request, isConnected);
     if ('fault' in done) return done;
     const { agents, hosts } = done.forgotten;
-    ingest.forget(agents);
     admission.forget(agents, hosts);
+    listener.forget(agents);
     log.info(`Forgot ${request.kind} ${escapeText(request.name)}: ${agents.length} agents and ${hosts.length} hosts`);
     return { value: done.forgotten };
   } catch (error) {

@@ -180,11 +180,6 @@ export class GroupCommit {
     }, HEARTBEATS_EVERY_MS).unref();
   }
 
-  /** Drops what waits of agents that were forgotten: a last heartbeat would make one known again that has left. */
-  forget(agents: readonly string[]): void {
-    for (const agent of agents) this.#heartbeats.delete(agent);
-  }
-
   /** Stores nothing any more, for a reason that does not go away by itself. Agents keep what is not acknowledged. */
   refuse(fault: string): void {
     this.#refused = true;

@@ -168,6 +168,15 @@ export class Listener implements Sessions {
       this.#agents.get(ends)?.refuse('unauthorized', 'another agent has taken this token or certificate');
   }
 
+  /**
+   * Refuses agents that were forgotten although they are connected: at another server, which did not know that, or as they came. The hello with
+   * which they come back makes them known again, on all servers.
+   */
+  forget(agents: readonly string[]): void {
+    for (const agent of agents)
+      this.#agents.get(agent)?.refuse('busy', 'this agent was forgotten, and is listed again when it comes back');
+  }
+
   closed(session: Session): void {
     this.#unadmitted.leave(session.peer);
     const agent = session.hello?.agent;

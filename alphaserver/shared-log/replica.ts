@@ -8,6 +8,7 @@ import { type EventStore, LOG_OLDEST } from '../store/event-store.ts';
 import {
   type AgentBatch,
   type Appended,
+  isHeartbeat,
   type Mark,
   type SequencedEvent,
   type Store,
@@ -80,58 +81,44 @@ export class Replica implements Store {
     durable: (place: number, mark: Mark) => void = () => {},
   ): Promise<Appended[]> {
     const given = batches.map((batch, i) => ({ batch: withoutNul(batch), i }));
+    const { events } = this.#options;
     // They are stored here alone, and also while the log cannot be reached: agents would seem silent otherwise.
-    const heartbeats = given.filter(({ batch }) => isHeartbeat(batch) && this.#isKnown(batch));
-    const ownPlaces = new Set(heartbeats.map(({ i }) => i));
+    const heartbeats = given.filter(({ batch }) => isHeartbeat(batch) && events.signOf(batch.agent) !== null);
+    const shared = given.filter(({ batch }) => !isHeartbeat(batch));
+    // Of an agent that is not known yet: what makes it known comes first.
+    const first = given.filter((one) => !heartbeats.includes(one) && !shared.includes(one));
     const own = this.#appendOwn(heartbeats, nowMs);
     // It is awaited below, and may fail before that.
     own.catch(() => {});
-    const results = new Map(
-      await this.#appendToLog(
-        given.filter(({ i }) => !ownPlaces.has(i)),
-        durable,
-      ),
-    );
-    for (const [i, appended] of await own) results.set(i, appended);
-    return batches.map((_, i) => results.get(i) ?? NOTHING);
-  }
-
-  /** Tells whether an append has named an agent, and nobody has forgotten it since. Others are made known by the log: the copy of each server has the same. */
-  #isKnown({ agent }: AgentBatch): boolean {
-    return this.#options.events.signOf(agent) !== null;
-  }
-
-  /** Appends batches to the log. Resolves with the results by their places. */
-  async #appendToLog(
-    given: readonly Given[],
-    durable: (place: number, mark: Mark) => void,
-  ): Promise<(readonly [i: number, Appended | undefined])[]> {
-    const appended = await this.#appendShared(
-      given.map(({ batch }) => batch),
+    const ofLog = await this.#appendShared(
+      shared.map(({ batch }) => batch),
       [],
       // The log has decided: what this server's own copy does not have yet, it reads at its next start.
       () => {
-        for (const { batch, i } of given) durable(i, this.#markAfter(batch));
+        for (const { batch, i } of shared) durable(i, this.#markAfter(batch));
       },
     );
-    return given.map(({ i }, n) => [i, appended[n]] as const);
+    const results = new Map([
+      ...shared.map(({ i }, n) => [i, ofLog[n]] as const),
+      ...(await own),
+      ...(await this.#appendOwn(first, nowMs)),
+    ]);
+    return batches.map((_, i) => results.get(i) as Appended);
   }
 
-  /**
-   * Stores batches in this server's copy alone, but for those of agents that are forgotten by then: of one that is connected, the next
-   * heartbeat makes it known by the log. Resolves with the results by their places.
-   */
-  async #appendOwn(given: readonly Given[], nowMs: number): Promise<(readonly [i: number, Appended | undefined])[]> {
+  /** Stores batches in this server's copy alone. Resolves with the results by their places. */
+  async #appendOwn(
+    given: readonly { readonly batch: AgentBatch; readonly i: number }[],
+    nowMs: number,
+  ): Promise<(readonly [i: number, Appended | undefined])[]> {
     if (given.length === 0) return [];
-    return this.#exclusive(async () => {
-      const known = given.filter(({ batch }) => this.#isKnown(batch));
-      if (known.length === 0) return [];
-      const appended = await this.#options.events.append(
-        known.map(({ batch }) => batch),
+    const appended = await this.#exclusive(() =>
+      this.#options.events.append(
+        given.map(({ batch }) => batch),
         nowMs,
-      );
-      return known.map(({ i }, n) => [i, appended[n]] as const);
-    });
+      ),
+    );
+    return given.map(({ i }, n) => [i, appended[n]] as const);
   }
 
   /** Appends decisions. Rejects with a StoreError when the log does not take them. */
@@ -185,19 +172,15 @@ export class Replica implements Store {
   /** Takes over what other servers know of agents: when they were last heard, and their reports. Agents that no append named are left out. */
   async heard(presences: readonly Presence[]): Promise<void> {
     const { events } = this.#options;
-    if (presences.length === 0) return;
-    await this.#exclusive(async () => {
-      const nowMs = Date.now();
-      // Looked at in its turn: what was forgotten before that stays so.
-      const batches = presences.flatMap(({ agent, heardMs, report }): AgentBatch[] => {
-        const known = events.signOf(agent);
-        // One that was heard later than now was heard by a clock that stood ahead.
-        if (known === null || (known.heardMs >= heardMs && known.heardMs <= nowMs)) return [];
-        const seenMs = Math.min(heardMs, nowMs);
-        return [{ agent, host: known.host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs }];
-      });
-      if (batches.length > 0) await events.append(batches, nowMs);
+    const nowMs = Date.now();
+    const batches = presences.flatMap(({ agent, heardMs, report }): AgentBatch[] => {
+      const known = events.signOf(agent);
+      // One that was heard later than now was heard by a clock that stood ahead.
+      if (known === null || (known.heardMs >= heardMs && known.heardMs <= nowMs)) return [];
+      const seenMs = Math.min(heardMs, nowMs);
+      return [{ agent, host: known.host, events: [], ping: { report, shapes: [], gaps: [] }, seenMs }];
     });
+    if (batches.length > 0) await this.#exclusive(() => events.append(batches, nowMs));
   }
 
   async close(): Promise<void> {
@@ -341,27 +324,7 @@ export class Replica implements Store {
   }
 }
 
-/** The result of a heartbeat that is not stored. */
-const NOTHING: Appended = {
-  ...{ lastSeq: 0, lastEnd: 0, stored: 0, repeats: 0, missing: 0 },
-  ...{ sessions: [], totals: [], events: [], gaps: [] },
-};
-
-/** A batch and its place among those that are appended together. */
-interface Given {
-  readonly batch: AgentBatch;
-  readonly i: number;
-}
-
 const acknowledged = (): Promise<void> => new Promise((later) => setTimeout(later, LATER_MS));
-
-/** True for a batch that changes nothing but what is known of the agent's health: it is no part of the log. */
-const isHeartbeat = ({ events, ping, binding }: AgentBatch): boolean =>
-  events.length === 0 &&
-  binding === undefined &&
-  ping?.open === undefined &&
-  ping?.shapes.length === 0 &&
-  ping.gaps.length === 0;
 
 /** Replaces NUL, which PostgreSQL's texts cannot hold, in what agents wrote: all servers must have the same. */
 function withoutNul(batch: AgentBatch): AgentBatch {

@@ -275,6 +275,11 @@ export class PendingUpdate {
     this.#lastHost = tables.lastHost;
   }
 
+  /** Tells whether an agent is listed, these changes included. */
+  knows(uuid: string): boolean {
+    return this.#agents.has(uuid) || this.#tables.agents.has(uuid);
+  }
+
   /** Gives the agent's row to change, made when it is new. `seenMs`: when it was heard of. */
   agent(uuid: string, host: string, seenMs = this.#nowMs): AgentRow {
     const pending = this.#agents.get(uuid);

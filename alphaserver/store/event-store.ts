@@ -14,18 +14,19 @@ import { fillOldLogins } from './old-logins.ts';
 import { deleteUpTo } from './retention.ts';
 import { FILL_REPORTS, LOGINS_VERSION, MIGRATIONS } from './schema.ts';
 import { SessionWriter } from './sessions.ts';
-import type {
-  AgentBatch,
-  Appended,
-  AppendPlace,
-  BaseRow,
-  Binding,
-  KeyRow,
-  Mark,
-  Store,
-  StoreBase,
-  StoredEvent,
-  StoredSession,
+import {
+  type AgentBatch,
+  type Appended,
+  type AppendPlace,
+  type BaseRow,
+  type Binding,
+  isHeartbeat,
+  type KeyRow,
+  type Mark,
+  type Store,
+  type StoreBase,
+  type StoredEvent,
+  type StoredSession,
 } from './store.ts';
 
 const DAY_MS = 86_400_000;
@@ -247,6 +248,8 @@ export class EventStore implements Store {
     const storedAt = new Date(storedMs).toISOString();
     const rows: NumberedEvent[] = [];
     const results = batches.map((batch): Appended => {
+      // The last one of an agent that has left may come after it was forgotten.
+      if (isHeartbeat(batch) && !update.knows(batch.agent)) return NOTHING;
       const agent = update.agent(batch.agent, batch.host, batch.seenMs);
       if (place && !place.isCopied && this.#lacksFirstDays) passDeleted(agent, batch);
       const before = { ...agent };
@@ -426,6 +429,12 @@ export class EventStore implements Store {
     this.#folder.close();
   }
 }
+
+/** The result of a batch of which nothing is stored. */
+const NOTHING: Appended = {
+  ...{ lastSeq: 0, lastEnd: 0, stored: 0, repeats: 0, missing: 0 },
+  ...{ sessions: [], totals: [], events: [], gaps: [] },
+};
 
 /**
  * Takes the numbers before an agent's first event in a copy for stored, which they were in days that the log had deleted when the copy

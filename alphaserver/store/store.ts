@@ -34,6 +34,14 @@ export interface AgentBatch {
   readonly repeats?: number;
 }
 
+/** True for a batch that changes nothing but what is known of the agent's health. It makes no agent known, and is no part of a shared log. */
+export const isHeartbeat = ({ events, ping, binding }: AgentBatch): boolean =>
+  events.length === 0 &&
+  binding === undefined &&
+  ping?.open === undefined &&
+  ping?.shapes.length === 0 &&
+  ping.gaps.length === 0;
+
 /** The counts of a host's events that are stored nowhere any more. */
 export interface HostCounts {
   readonly host: string;

@@ -170,16 +170,6 @@ it('stores the heartbeats of a large fleet in several commits, with what comes m
   await until(() => stored.length === 1);
 });
 
-it('stores no heartbeat of an agent that is forgotten while it waits', async () => {
-  open();
-  const ping = { report: null, shapes: [], gaps: [] };
-  for (const agent of ['gone', 'here']) ingest.heartbeat({ agent, host: agent, events: [], ping });
-  ingest.forget(['gone']);
-  await begun(1);
-  assert.deepEqual(at(0).agents, ['here']);
-  at(0).done();
-});
-
 it('stores the heartbeats of a large fleet while a commit that failed is tried again and hangs', async () => {
   open(2);
   submit('a');

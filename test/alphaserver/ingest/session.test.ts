@@ -463,6 +463,18 @@ test('welcome.seq counts what an older connection of the agent still had in our 
   );
 });
 
+test('an agent that is forgotten while it is connected is refused, so that its next hello lists it again; others go on', async () => {
+  const [gone, here] = [new Client().say(hello(A)), new Client().say(hello(B))];
+  await until(() => gone.last('welcome') !== undefined && here.last('welcome') !== undefined);
+  listener.forget([A, 'nobody']);
+  await gone.refused('busy');
+  assert.match(gone.last('error')?.message ?? '', /forgotten/);
+  here.say(event(1));
+  await here.acked(1);
+  const back = new Client().say(hello(A));
+  await until(() => back.last('welcome') !== undefined);
+});
+
 test('each bad frame is answered with its code, that connection closed, everyone else served [P3] [P4] [P10]', async () => {
   const good = new Client().say(hello(B));
   const bad: [string, (object | string)[]][] = [

@@ -156,7 +156,7 @@ describe('the folder of a server', { skip: noPostgres }, () => {
     assert.equal(store.belonging('host', 'web'), null);
   });
 
-  it('takes an agent back on all servers that is forgotten while it is connected', async () => {
+  it('takes an agent back on all servers with the hello that follows, and on none with a heartbeat', async () => {
     const heartbeat: AgentBatch = { agent: A, host: 'web', events: [], ping: { report: null, shapes: [], gaps: [] } };
     const later = mkdtempSync(join(tmpdir(), 'asgard-replica-'));
     const other = openStorage(later);
@@ -169,6 +169,8 @@ describe('the folder of a server', { skip: noPostgres }, () => {
       await forgetting(log, () => store.append([heartbeat], Date.now()));
       assert.equal(store.belonging('agent', A), null);
       await store.append([heartbeat], Date.now());
+      assert.equal(store.belonging('agent', A), null);
+      await store.append([batch(), heartbeat], Date.now());
       await other.join({ log: await open(), server: 'two', progress() {}, fault() {} });
       for (const { events } of [store, other]) assert.deepEqual([...events.hosts()], [{ host: 'web', agent: A }]);
       assert.deepEqual(await attempts(1, 2), [{ host: 'web', attempts: 2 }]);

@@ -24,6 +24,24 @@ for (const [listed, forgotten] of [
     db.close();
   });
 
+it('an agent that was forgotten does not come back with a heartbeat, which waits for a second after it has left, but with a hello', async () => {
+  const hello = { agent: '00000000-0000-4000-8000-000000000001', host: 'web', events: [] };
+  const heartbeat = { ...hello, ping: { report: null, shapes: [], gaps: [] } };
+  const folder = mkdtempSync(join(tmpdir(), 'asgard-forgotten-'));
+  const store = new EventStore(folder);
+  try {
+    await store.append([hello, heartbeat], Date.now());
+    store.forget({ agents: [hello.agent], hosts: ['web'] });
+    await store.append([heartbeat], Date.now());
+    assert.deepEqual([...store.bindings(), ...store.hosts()], []);
+    await store.append([hello, heartbeat], Date.now());
+    assert.deepEqual([...store.hosts()], [{ host: 'web', agent: hello.agent }]);
+  } finally {
+    await store.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 it('an agent that was forgotten before ends of sessions were numbered comes back with its numbers', async () => {
   const nowMs = Date.parse('2026-11-23T19:46:02.000Z');
   const agent = '00000000-0000-4000-8000-000000000001';

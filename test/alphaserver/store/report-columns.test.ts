@@ -23,6 +23,8 @@ test("the ledger's sums are those of the reports: as they come, after an upgrade
   const report = (n: number, state: 'caught up' | 'behind') =>
     store.append(
       [
+        // A heartbeat makes no agent known.
+        { agent: agent(n), host: `web-${n}`, events: [] },
         {
           ...{ agent: agent(n), host: `web-${n}`, events: [] },
           ping: {

@@ -215,8 +215,7 @@ export class Follower {
       this.stale ||= tracked.reader === null;
       if (mayPass) throw error;
       this.#gaps.push(gapOfUnreadableFile(tracked.file, error));
-      tracked.setState('done', nowMs);
-      tracked.close();
+      tracked.giveUp(nowMs);
       return null;
     }
   }
@@ -428,7 +427,7 @@ export class Follower {
   /** Records the file that has a known one's content now, and opens it where there is more to read. */
   #moveTo(tracked: TrackedFile, candidate: CandidateFile, contentBytes: number | null, nowMs: number): void {
     const { file, reader } = tracked;
-    const hasGrown = candidate.file.compression === null && candidate.file.size > file.offset;
+    const hasGrown = candidate.file.compression === null && tracked.hasLessThan(candidate.file.size);
     const state = candidate.file.current ? 'current' : file.state === 'done' && !hasGrown ? 'done' : 'old';
     const mustReopen = tracked.hasMovedTo(candidate.file);
     // An open file that is written anew in place may have been listed while it was short; its reader shows what it has lost.

@@ -31,6 +31,8 @@ export class TrackedFile {
   activeMs = 0;
   /** Since when reading it fails, Unix milliseconds; null while it does not. */
   #failingMs: number | null = null;
+  /** Its size when it was given up; 0 where it was not. */
+  #givenUpBytes = 0;
 
   constructor(file: KnownFile) {
     this.#file = file;
@@ -216,13 +218,28 @@ export class TrackedFile {
     return true;
   }
 
-  /** Updates it after a read. Lines that it gave are kept where that fails: the next read meets with the same error. */
-  refreshAfter({ kind }: ReadOutcome): void {
+  /** Records that it is read no more, and that what it has now is declared missing. */
+  giveUp(nowMs: number): void {
+    this.setState('done', nowMs);
+    this.#givenUpBytes = this.#file.size;
     this.#failingMs = null;
+    this.close();
+  }
+
+  /** Returns whether a plain file of so many bytes has more than was read of it, or given up. */
+  hasLessThan(bytes: number): boolean {
+    return bytes > Math.max(this.file.offset, this.#givenUpBytes);
+  }
+
+  /** Updates it after a read. Lines that it gave are kept where that fails: the next read meets with the same error. */
+  refreshAfter(result: ReadOutcome): void {
+    const isLines = result.kind === 'lines';
+    // What a file that was opened again has before its offset may be read well each time.
+    if (!isLines || result.lines.consumedBytes > 0) this.#failingMs = null;
     try {
       this.refresh();
     } catch (error) {
-      if (kind !== 'lines') throw error;
+      if (!isLines) throw error;
     }
   }
 

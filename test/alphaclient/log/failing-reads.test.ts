@@ -1,5 +1,6 @@
 /** A rotated file that is open or found, and whose reading fails for a while, as on a network file system that comes back. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import fs, { appendFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { after, before, test } from 'node:test';
@@ -10,6 +11,8 @@ import { Steps } from './steps.ts';
 const { fstatSync, readSync } = fs;
 /** The inode whose reads fail; null for none. */
 let failing: number | null = null;
+/** The offset from which on they fail. */
+let failingFrom = 0;
 /** The inode whose metadata cannot be read right after a read of it; null for none. */
 let failingAfter: number | null = null;
 let wasRead = false;
@@ -22,7 +25,9 @@ before(() => {
   }) as typeof fstatSync;
   fs.readSync = ((fd: number, ...args: [Buffer, number, number, number]) => {
     const { ino } = fstatSync(fd);
-    if (ino === failing) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    const [, , length, from] = args;
+    if (ino === failing && from + length > failingFrom)
+      throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
     wasRead = ino === failingAfter;
     return readSync(fd, ...args);
   }) as typeof readSync;
@@ -105,6 +110,44 @@ for (const [what, rotate] of Object.entries(ROTATIONS)) {
     );
   });
 }
+
+for (const compression of ['gz', null] as const)
+  test(`a ${compression === null ? 'plain' : 'compressed'} rotated file whose end cannot be read is given up once, with a gap, and the new log is read`, async (t) => {
+    const log = new Steps(t, () => {});
+    appendFileSync(log.path, lines(0, 20));
+    await log.drain();
+    // Each line is of its own, so that the file is large when it is compressed, too.
+    const more = Array.from({ length: 6_000 }, (_, i) => `${i} ${randomBytes(500).toString('hex')}\n`).join('');
+    appendFileSync(log.path, more);
+    renameSync(log.path, `${log.path}.1`);
+    if (compression !== null) compress(`${log.path}.1`, compression);
+    writeFileSync(log.path, lines(20, 22));
+    log.restart();
+    await log.look();
+    const path = compression === null ? `${log.path}.1` : `${log.path}.1.${compression}`;
+    failing = statSync(path).ino;
+    failingFrom = statSync(path).size / 2;
+    t.after(() => {
+      [failing, failingFrom] = [null, 0];
+    });
+    // Each time it is opened again, its beginning is read.
+    for (let minute = 0; minute < 4; minute += 1) {
+      await steps(log, 80);
+      log.pass(UNREADABLE_LIMIT_MS);
+    }
+    assert.ok(log.text.endsWith(lines(20, 22)));
+    assert.ok(log.text.length > lines(0, 22).length && log.text.length < more.length);
+    assert.deepEqual(
+      log.gaps.map(({ kind }) => kind),
+      ['unreadable'],
+    );
+    appendFileSync(path, 'it grows\n');
+    failing = null;
+    if (compression === null) {
+      await log.drain();
+      assert.ok(log.text.endsWith('it grows\n'));
+    }
+  });
 
 test('lines that were read are emitted, where the file system fails right after they were', async (t) => {
   const log = new Steps(t);

@@ -147,7 +147,10 @@ export class SessionCheck {
 
   /** The name of a host that was saved; the version before saved numbers. */
   #savedName(saved: unknown): string[] {
-    return typeof saved === 'string' ? [saved] : typeof saved === 'number' ? [this.#nameOf(saved)] : [];
+    if (typeof saved === 'string') return [saved];
+    // Number 0 is that of lines without a host.
+    const name = typeof saved === 'number' ? (this.#hostName(saved) ?? (saved === 0 ? '' : null)) : null;
+    return name === null ? [] : [name];
   }
 
   #nameOf(host: number): string {
@@ -156,6 +159,8 @@ export class SessionCheck {
 
   #confirmHost({ host }: Connection): void {
     const name = this.#nameOf(host);
+    // Added anew, so that the one that was confirmed longest ago is the first.
+    this.#confirmedHosts.delete(name);
     this.#confirmedHosts.add(name);
     const [oldest = ''] = this.#confirmedHosts;
     if (this.#confirmedHosts.size > CONFIRMED_HOSTS_LIMIT) this.#confirmedHosts.delete(oldest);

@@ -1,9 +1,10 @@
 /** Follows a log file through every rotation, as a `LogSource`. */
 
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { Tail } from 'tail';
 import type { Ticker } from '../../service/ticker.ts';
+import { type FileFacts, factsOf, sameInode } from './fingerprint.ts';
 import { Follower } from './follower.ts';
 import { readPosition } from './position.ts';
 import { isFileReplaced, NotRegularError } from './rotation.ts';
@@ -59,7 +60,7 @@ export class FileSource implements LogSource {
   readonly #ticker: Ticker | null;
   readonly #follower: Follower;
   #fileWatch: { readonly file: string; readonly close: () => void } | null = null;
-  #folderWatch: FSWatcher | null = null;
+  #folderWatch: { readonly facts: FileFacts; readonly close: () => void } | null = null;
   #obstacle: Obstacle | null = null;
   /** The first look of those that met files moving meanwhile, without one in between that did not; Unix milliseconds. */
   #movingMs: number | null = null;
@@ -248,17 +249,31 @@ export class FileSource implements LogSource {
         // The next look tries again.
       }
     }
-    if (this.#folderWatch !== null) return;
+    this.#watchFolder();
+  }
+
+  /** Watches the folder, anew where another one is in its place: a watch stays with the one that was removed or renamed. */
+  #watchFolder(): void {
+    const path = dirname(this.#path);
     try {
+      // Before the watch: a folder that is replaced in between differs from this one at the next look.
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      const facts = stat === undefined ? null : factsOf(stat);
+      const watched = this.#folderWatch;
+      if (watched !== null && facts !== null && sameInode(watched.facts, facts)) return;
+      watched?.close();
+      this.#folderWatch = null;
+      if (facts === null) return;
       const stem = basename(this.#path, extname(this.#path));
-      const folder = watch(dirname(this.#path), (_event, name) => {
+      const watcher = watch(path, (_event, name) => {
         if (name === null || name.startsWith(stem)) this.#wake();
       });
-      folder.on('error', () => {
-        folder.close();
-        if (this.#folderWatch === folder) this.#folderWatch = null;
+      const folderWatch = { facts, close: () => watcher.close() };
+      watcher.on('error', () => {
+        watcher.close();
+        if (this.#folderWatch === folderWatch) this.#folderWatch = null;
       });
-      this.#folderWatch = folder;
+      this.#folderWatch = folderWatch;
     } catch {
       // The next look tries again.
     }

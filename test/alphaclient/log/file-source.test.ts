@@ -10,8 +10,10 @@ import fs, {
   writeFileSync,
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { FileSource } from '../../../alphaclient/log/file-source.ts';
+import type { Ticker } from '../../../service/ticker.ts';
 import { until } from '../../until.ts';
 import { Followed } from './followed.ts';
 
@@ -137,4 +139,29 @@ test('a log that was copied and truncated while nobody asked for it is not taken
   let text = String((await next)?.bytes);
   while (text === '') text = String((await source.next())?.bytes);
   assert.equal(text, 'two\n');
+});
+
+test('a folder that takes the place of the log’s folder is watched', async (t) => {
+  const log = new Followed(t);
+  const path = join(dirname(log.path), 'logs', 'sshd.log');
+  mkdirSync(dirname(path));
+  writeFileSync(path, 'one\n');
+  const works = new Set<() => void>();
+  const ticker = {
+    add: (work: () => void): (() => void) => {
+      works.add(work);
+      return () => works.delete(work);
+    },
+  } as Ticker;
+  // Without ticks, only a watch makes it look again.
+  log.start({ path, ticker, lookEveryMs: 600_000 });
+  await log.shows('one\n');
+  renameSync(dirname(path), `${dirname(path)}.old`);
+  mkdirSync(dirname(path));
+  await until(() => {
+    for (const work of works) work();
+    return log.source?.status().state === 'log missing';
+  });
+  writeFileSync(path, 'two\n');
+  await log.shows('one\ntwo\n');
 });

@@ -205,13 +205,7 @@ export class FileSource implements LogSource {
   }
 
   #findObstacle(problem: unknown, nowMs: number): Pick<Obstacle, 'state' | 'text'> | null {
-    if (problem !== null && !this.#isTransient(problem, nowMs)) {
-      const why = problem instanceof Error ? problem.message : String(problem);
-      const remedy =
-        problem instanceof NotRegularError ? 'set ALPHACLIENT_LOG to a regular file, ' : permissionRemedy(why);
-      const text = `${this.#path} cannot be read: ${why}; ${remedy}it is tried again`;
-      return { state: 'log unreadable', text };
-    }
+    if (problem !== null && !this.#isTransient(problem, nowMs)) return this.#unreadable(problem);
     const { waitsFor } = this.#follower;
     if (waitsFor !== null) {
       // A copy whose mode is still to be set is no obstacle yet.
@@ -224,12 +218,25 @@ export class FileSource implements LogSource {
       return { state: 'log detached', text };
     }
     if (this.#follower.current !== null) return null;
-    if (this.#follower.isFolderReplaced)
-      return {
-        state: 'log detached',
-        text: `${this.#path} is detached: its folder was unmounted; waiting for the log`,
-      };
+    try {
+      if (this.#follower.isFolderReplaced)
+        return {
+          state: 'log detached',
+          text: `${this.#path} is detached: its folder was unmounted; waiting for the log`,
+        };
+    } catch (error) {
+      // The folder's file system may fail right after a look that found no log.
+      return this.#unreadable(error);
+    }
     return { state: 'log missing', text: `${this.#path} does not exist yet: waiting for it` };
+  }
+
+  #unreadable(problem: unknown): Pick<Obstacle, 'state' | 'text'> {
+    const why = problem instanceof Error ? problem.message : String(problem);
+    const remedy =
+      problem instanceof NotRegularError ? 'set ALPHACLIENT_LOG to a regular file, ' : permissionRemedy(why);
+    const text = `${this.#path} cannot be read: ${why}; ${remedy}it is tried again`;
+    return { state: 'log unreadable', text };
   }
 
   /** Watches the log and its folder. A failed watch is tried again with the next look; until then looks find all changes. */

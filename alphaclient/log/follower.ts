@@ -94,7 +94,7 @@ export class Follower {
     return this.#tracked.findLast((file) => file.file.state === 'current' && file.reader !== null) ?? null;
   }
 
-  /** True while the log's folder is on another device than the log, which was in it, as when it was unmounted. */
+  /** True while the log's folder is on another device than the log, which was in it, as when it was unmounted. Throws stat's errors. */
   get isFolderReplaced(): boolean {
     const folder = dirname(this.#options.path);
     const last = this.#tracked.findLast(({ file }) => dirname(file.path) === folder);

@@ -11,7 +11,7 @@ import fs, {
 } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { FileSource } from '../../../alphaclient/log/file-source.ts';
 import type { Ticker } from '../../../service/ticker.ts';
 import { until } from '../../until.ts';
@@ -164,4 +164,33 @@ test('a folder that takes the place of the log’s folder is watched', async (t)
   });
   writeFileSync(path, 'two\n');
   await log.shows('one\ntwo\n');
+});
+
+/** Lets the stats of one path give each of these errors in turn, once in so many calls. Returns how many have failed. */
+function failStats(t: TestContext, failing: string, codes: readonly string[], every: number): () => number {
+  const { statSync } = fs;
+  let calls = 0;
+  t.mock.method(fs, 'statSync', (path: string, options: fs.StatSyncOptions) => {
+    if (path === failing) calls += 1;
+    if (path !== failing || calls % every > 0) return statSync(path, options);
+    const code = codes[(calls / every) % codes.length];
+    throw Object.assign(new Error(`${code}: stat failed`), { code });
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  return () => Math.floor(calls / every);
+}
+
+test('whichever stat of the folder fails while the log is missing, it is reported as unreadable, and the log is read once it is there', async (t) => {
+  const log = new Followed(t, { lookEveryMs: 2 });
+  // A look has fewer stats of it than that, so that each of them fails some time.
+  const failed = failStats(t, dirname(log.path), ['EIO'], 11);
+  log.start();
+  await until(() => failed() >= 40);
+  assert.match(log.logged.join('\n'), /^error .*sshd\.log cannot be read: EIO: [^;]*; it is tried again$/m);
+  writeFileSync(log.path, 'one\n');
+  await log.shows('one\n');
 });

@@ -3,6 +3,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { Tail } from 'tail';
+import { LoggedProblems } from '../../service/logged-problems.ts';
 import type { Ticker } from '../../service/ticker.ts';
 import { type FileFacts, factsOf, sameInode } from './fingerprint.ts';
 import { Follower } from './follower.ts';
@@ -22,6 +23,9 @@ export const QUIET_LOG_MS = 24 * 60 * 60 * 1000;
 
 /** Rotation creates a new log within this time after the old one is gone; only then the log is reported as missing. */
 const MISSING_MS = 5_000;
+
+/** How many different obstacles are remembered as logged: more than there are codes of errors that a file system gives. */
+const PROBLEMS_LIMIT = 50;
 
 /** The number of looks before the next wait where each meets with a rotation in progress. */
 const LOOKS_IN_A_ROW = 3;
@@ -62,6 +66,10 @@ export class FileSource implements LogSource {
   #fileWatch: { readonly file: string; readonly close: () => void } | null = null;
   #folderWatch: { readonly facts: FileFacts; readonly close: () => void } | null = null;
   #obstacle: Obstacle | null = null;
+  /** Those that were logged since the log was read last: two that alternate are each new at each look. */
+  readonly #problems = new LoggedProblems(PROBLEMS_LIMIT);
+  /** True once one of them was logged. */
+  #isObstacleLogged = false;
   /** The first look of those that met files moving meanwhile, without one in between that did not; Unix milliseconds. */
   #movingMs: number | null = null;
   #started = false;
@@ -182,20 +190,23 @@ export class FileSource implements LogSource {
     return isFileReplaced(problem) && Math.abs(nowMs - this.#movingMs) < MISSING_MS;
   }
 
-  /** Updates the obstacle; logs it once, and its end. */
+  /** Updates the obstacle; logs it once, and its end. Obstacles that alternate are each logged once an hour. */
   #updateObstacle(problem: unknown, nowMs: number): void {
     if (problem === null) this.#movingMs = null;
-    const before = this.#obstacle;
     const found = this.#findObstacle(problem, nowMs);
     if (found === null) {
-      if (before?.logged === true) this.#log.info(`Reading ${this.#path} now`);
+      if (this.#isObstacleLogged) this.#log.info(`Reading ${this.#path} now`);
+      this.#isObstacleLogged = false;
+      this.#problems.clear();
       this.#obstacle = null;
     } else {
-      const obstacle = before?.text === found.text ? before : { ...found, sinceMs: nowMs, logged: false };
+      const obstacle =
+        this.#obstacle?.text === found.text ? this.#obstacle : { ...found, sinceMs: nowMs, logged: false };
       this.#obstacle = obstacle;
       const isDue = found.state !== 'log missing' || !this.#started || Math.abs(nowMs - obstacle.sinceMs) >= MISSING_MS;
-      if (isDue && !obstacle.logged) {
+      if (isDue && !obstacle.logged && this.#problems.isDue(found.text, nowMs)) {
         obstacle.logged = true;
+        this.#isObstacleLogged = true;
         if (found.state === 'log missing') this.#log.warn(found.text);
         else this.#log.error(found.text);
       }

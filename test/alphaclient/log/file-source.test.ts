@@ -194,3 +194,19 @@ test('whichever stat of the folder fails while the log is missing, it is reporte
   writeFileSync(log.path, 'one\n');
   await log.shows('one\n');
 });
+
+test('errors that alternate are logged once each, and again after the log could be read', async (t) => {
+  const log = new Followed(t, { lookEveryMs: 2 });
+  writeFileSync(log.path, 'one\n');
+  const failed = failStats(t, log.path, ['EIO', 'EACCES'], 1);
+  log.start();
+  await until(() => failed() >= 20);
+  assert.deepEqual(log.logged.map((text) => /E[A-Z]+/.exec(text)?.[0]).sort(), ['EACCES', 'EIO']);
+  t.mock.restoreAll();
+  syncBuiltinESMExports();
+  await log.shows('one\n');
+  assert.match(log.logged.at(-1) ?? '', /^info Reading /);
+  const failedAgain = failStats(t, log.path, ['EIO', 'EACCES'], 1);
+  await until(() => failedAgain() >= 20);
+  assert.equal(log.logged.length, 5, log.logged.join('\n'));
+});

@@ -214,7 +214,8 @@ export class Follower {
       const mayPass = tracked.mayPass(error, nowMs, UNREADABLE_LIMIT_MS);
       this.stale ||= tracked.reader === null;
       if (mayPass) throw error;
-      this.#gaps.push(gapOfUnreadableFile(tracked.file, error));
+      const gap = gapOfUnreadableFile(tracked.file, error);
+      if (gap !== null) this.#gaps.push(gap);
       tracked.giveUp(nowMs);
       return null;
     }

@@ -4,6 +4,10 @@ import type { CandidateFile } from './candidate-file.ts';
 import type { KnownFile } from './position.ts';
 import type { Gap } from './source.ts';
 
+/** Returns whether all that is known to be unread of a file was declared when it was given up. In doubt not: a gap may be declared twice. */
+const isDeclared = ({ givenUpBytes, seen, size }: KnownFile): boolean =>
+  givenUpBytes > 0 && Math.max(seen ?? 0, size) <= givenUpBytes;
+
 /**
  * Returns the gap behind a file whose content is found nowhere; null where nothing is known to be missing. `recoveredBytes`: its
  * partial line, which was read and is emitted. `wasOpen`: the file was open until now, so that its last size is recent; else it
@@ -18,7 +22,7 @@ export function gapOfLostFile(file: KnownFile, recoveredBytes: number, wasOpen: 
   }
   const unread = Math.max(0, file.seen - file.offset - recoveredBytes);
   const where = `${file.path} (read up to byte ${file.offset} of ${file.seen}, last written ${iso(file.mtimeMs)})`;
-  if (unread > 0) {
+  if (unread > 0 && !isDeclared(file)) {
     const text = `${where} was deleted or truncated before the rest was read, and no copy of it was found`;
     return { kind: 'rotated-away', text, bytes: unread, lines: null };
   }
@@ -33,13 +37,14 @@ export function gapOfLostFile(file: KnownFile, recoveredBytes: number, wasOpen: 
  */
 export function gapOfShortCopy(file: KnownFile, contentBytes: number | null): Gap | null {
   const bytes = (file.seen ?? 0) - Math.max(contentBytes ?? 0, file.offset);
-  if (contentBytes === null || file.state === 'done' || bytes <= 0) return null;
+  if (contentBytes === null || file.state === 'done' || bytes <= 0 || isDeclared(file)) return null;
   const text = `the last ${bytes} bytes that were seen of ${file.path} were deleted before they were read: no copy of it has them`;
   return { kind: 'rotated-away', text, bytes, lines: null };
 }
 
-/** Returns the gap behind a file that cannot be read on, or decompressed. */
-export function gapOfUnreadableFile(file: KnownFile, error: unknown): Gap {
+/** Returns the gap behind a file that cannot be read on, or decompressed; null where it was declared before a restart. */
+export function gapOfUnreadableFile(file: KnownFile, error: unknown): Gap | null {
+  if (isDeclared(file)) return null;
   const why = error instanceof Error ? error.message : String(error);
   return {
     kind: 'unreadable',

@@ -40,6 +40,11 @@ export interface KnownFile {
   readonly skipped: { readonly from: number; readonly to: number; readonly copyId: string } | null;
   /** The lines that were emitted of it after it was last found at the log's path. Null where there are none, or too many. */
   readonly afterMove: EmittedAfterMove | null;
+  /**
+   * Its size when its end was declared missing, since it could not be read; 0 where it was not. After a restart its end is read where it
+   * can be; else it is not declared again.
+   */
+  readonly givenUpBytes: number;
 }
 
 /**
@@ -154,6 +159,7 @@ export function readPosition(saved: LogPosition): SavedPosition {
     replaced: file.replaced ?? false,
     skipped: file.skipped ?? null,
     afterMove: file.afterMove ?? null,
+    givenUpBytes: file.givenUpBytes ?? 0,
   }));
   const damage =
     path === null || !Array.isArray(saved['files'])
@@ -189,7 +195,8 @@ function isKnownFile(value: unknown): value is KnownFile {
     (file.start === null || file.start === undefined || typeof file.start === 'string') &&
     (file.blocks === null || file.blocks === undefined || isBlockHashes(file.blocks)) &&
     (file.skipped === null || file.skipped === undefined || isSkippedPart(file.skipped)) &&
-    (file.afterMove === null || file.afterMove === undefined || isEmittedAfterMove(file.afterMove))
+    (file.afterMove === null || file.afterMove === undefined || isEmittedAfterMove(file.afterMove)) &&
+    (file.givenUpBytes === undefined || isCount(file.givenUpBytes))
   );
 }
 

@@ -31,7 +31,7 @@ export class TrackedFile {
   activeMs = 0;
   /** Since when reading it fails, Unix milliseconds; null while it does not. */
   #failingMs: number | null = null;
-  /** Its size when it was given up; 0 where it was not. */
+  /** Its size when it was given up since this start; 0 where it was not. Until it has more, it is not opened again. */
   #givenUpBytes = 0;
 
   constructor(file: KnownFile) {
@@ -222,6 +222,7 @@ export class TrackedFile {
   giveUp(nowMs: number): void {
     this.setState('done', nowMs);
     this.#givenUpBytes = this.#file.size;
+    this.#file = { ...this.#file, givenUpBytes: this.#file.size };
     this.#failingMs = null;
     this.close();
   }
@@ -373,5 +374,6 @@ function commonOf({ id, born, path, size, mtimeMs, compression }: LogFile) {
     start: null,
     skipped: null,
     afterMove: null,
+    givenUpBytes: 0,
   };
 }

@@ -1,7 +1,7 @@
 /** A rotated file that is open or found, and whose reading fails for a while, as on a network file system that comes back. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import fs, { appendFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, renameSync, statSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { after, before, test } from 'node:test';
 import { UNREADABLE_LIMIT_MS } from '../../../alphaclient/log/undecided-files.ts';
@@ -148,6 +148,78 @@ for (const compression of ['gz', null] as const)
       assert.ok(log.text.endsWith('it grows\n'));
     }
   });
+
+test('the gap of a rotated file that is given up is declared once over restarts, and its end is read where it can be again', async (t) => {
+  const log = new Steps(t, () => {});
+  const read = lines(-200, 10);
+  // More than a fingerprint is of.
+  appendFileSync(log.path, read);
+  await log.drain();
+  appendFileSync(log.path, lines(10, 13));
+  failing = (await ROTATIONS['that is open']?.(log)) ?? null;
+  // What was read is found again after a restart.
+  failingFrom = read.length;
+  t.after(() => {
+    [failing, failingFrom] = [null, 0];
+  });
+  const giveUp = async (): Promise<void> => {
+    await steps(log);
+    log.pass(UNREADABLE_LIMIT_MS);
+    await steps(log);
+  };
+  await giveUp();
+  for (let starts = 0; starts < 3; starts += 1) {
+    log.restart();
+    await giveUp();
+    assert.deepEqual([log.text, log.gaps.length], [read + lines(13, 18), 1]);
+  }
+  // What comes after the gap, and cannot be read either, is another one.
+  appendFileSync(`${log.path}.1`, 'late\n');
+  await giveUp();
+  assert.equal(log.gaps.length, 2);
+  // A position saved by a version that did not keep what it had given up.
+  assert.ok(log.position !== null);
+  const files = log.position.files.map((file) => ({ ...file, givenUpBytes: undefined }));
+  log.position = { ...log.position, files: files as unknown as typeof log.position.files };
+  log.restart();
+  await giveUp();
+  assert.equal(log.gaps.length, 3);
+  log.restart();
+  failing = null;
+  await log.quiet();
+  assert.equal(log.text, `${read}${lines(13, 18)}${lines(10, 13)}late\n`);
+  assert.equal(log.gaps.length, 3);
+});
+
+test('a rotated file that was given up, and is lost after a restart, is no second gap', async (t) => {
+  const log = new Steps(t, () => {});
+  const read = lines(-200, 10);
+  // More than a fingerprint is of.
+  appendFileSync(log.path, read);
+  await log.drain();
+  appendFileSync(log.path, lines(10, 13));
+  failing = (await ROTATIONS['that is open']?.(log)) ?? null;
+  // What was read is found again after a restart.
+  failingFrom = read.length;
+  t.after(() => {
+    [failing, failingFrom] = [null, 0];
+  });
+  await steps(log);
+  log.pass(UNREADABLE_LIMIT_MS);
+  await steps(log);
+  log.restart();
+  // It is open again, and fails.
+  await steps(log);
+  truncateSync(`${log.path}.1`);
+  unlinkSync(`${log.path}.1`);
+  failing = null;
+  await log.quiet();
+  assert.equal(log.text, read + lines(13, 18));
+  assert.deepEqual(
+    log.gaps.map(({ kind }) => kind),
+    ['unreadable'],
+  );
+});
 
 test('lines that were read are emitted, where the file system fails right after they were', async (t) => {
   const log = new Steps(t);

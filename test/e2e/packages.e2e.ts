@@ -44,7 +44,7 @@ function underVersion(version: string, deb: string, folder: string): string {
   return path;
 }
 
-/** Returns the commands of README's first lines, without their comments: those for the server, and those for each host. */
+/** Returns the commands of README for thirty hosts, without their comments: those for the server, and those for each host. */
 function readmeCommands(): { server: string[]; host: string[] } {
   const blocks = blocksIn(readFileSync(join(ROOT, 'README.md'), 'utf8'));
   const commandsOf = (first: RegExp): string[] => {

@@ -152,9 +152,11 @@ export class JournalSource implements LogSource {
         if (piece === 'ended')
           return journalctl.fault() ?? (follows ? { state: 'starting', text: 'journalctl stopped following' } : null);
         const whole = records.push(piece);
-        if (whole.bytes.length > 0) this.#failures = 0;
-        if (whole.bytes.length > 0 && follows) this.#clearFault();
-        if (whole.bytes.length + whole.gaps.length > 0) yield this.#chunk(whole);
+        // The record of the position alone, which is printed again, is no progress: a journalctl that fails behind it fails again.
+        const hasNew = whole.bytes.length + whole.gaps.length > 0;
+        if (hasNew) this.#failures = 0;
+        if (hasNew && follows) this.#clearFault();
+        if (hasNew) yield this.#chunk(whole);
         // If `next` was not called for long, records that did not fit the pipe may have been vacuumed: a new round finds the gap.
         if (follows && performance.now() - askedMs > this.#lookAfterMs) {
           this.#state = 'behind';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
@@ -539,6 +540,33 @@ describe('a journal that cannot be read', () => {
       assert.match(logged[0]?.[1] ?? '', text);
     });
   }
+
+  it('is read again when all that comes are gaps: the fault ends, and the next failure is the first', async (t) => {
+    // Follows for one report of dropped records, and fails. Were all of them failures in a row, reading them would take 51 s.
+    const folder = mkdtempSync(join(tmpdir(), 'journalctl-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const script = `
+      report() {
+        printf '{"__CURSOR":"s=a;i=%x;b=b;m=%x;t=%x;x=%x","_TRANSPORT":"driver",' $1 $1 $1 $1
+        echo '"MESSAGE_ID":"a596d6fe7bfa4994828e72309e95d61e","MESSAGE":"Suppressed 5 messages from ssh.service"}'
+      }
+      last=$(cat ${folder}/last)
+      case "$*" in
+        *--lines=1*) report $last;;
+        *--follow*) report $last; echo $((last + 1)) >${folder}/last; report $((last + 1)); exit 7;;
+      esac`;
+    writeFileSync(join(folder, 'last'), '1');
+    const { log, logged } = recordingLog();
+    const source = new JournalSource({ position: null, from: 'end', log, command: ['sh', '-c', script, '-'] });
+    t.after(() => source.close());
+    const gapsOf = (chunks: readonly Chunk[]) => chunks.flatMap(({ gaps }) => gaps.map(({ lines }) => lines));
+    const { chunks } = await read(source, (_, some) => gapsOf(some).length >= 9);
+    assert.deepEqual(gapsOf(chunks), Array(9).fill(5));
+    assert.deepEqual(logged.slice(0, 2), [
+      ['warn', 'journalctl ended with exit code 7; starting it again'],
+      ['info', 'Following the journal again'],
+    ]);
+  });
 
   it('is read once it can be', { skip }, async (t) => {
     const journal = new ScratchJournal();

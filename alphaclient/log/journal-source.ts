@@ -26,7 +26,7 @@ export interface JournalOptions {
   readonly machineId?: string | null;
   /** Milliseconds without a record after which the journal is read anew from the position; default LOOK_AFTER_MS. */
   readonly lookAfterMs?: number;
-  /** Milliseconds in which journalctl must answer a question for one record; default ANSWER_LIMIT_MS. */
+  /** Milliseconds in which journalctl must answer a question for one record, and print or do something else; default ANSWER_LIMIT_MS. */
   readonly answerLimitMs?: number;
 }
 
@@ -36,7 +36,10 @@ export interface JournalOptions {
  */
 export const LOOK_AFTER_MS = 600_000;
 
-/** A journalctl that gives no answer for so long hangs, as on a disk that gives nothing: one record is found in a moment. */
+/**
+ * A journalctl that gives no answer for so long hangs, as on a disk that gives nothing: one record is found in a moment. One that
+ * reads all records may print nothing for longer, where a large journal has few of sshd: it hangs where it does nothing either.
+ */
 const ANSWER_LIMIT_MS = 600_000;
 
 /** The delay before journalctl is started again: doubled with each failure in a row, up to the limit. */
@@ -54,12 +57,14 @@ export class JournalSource implements LogSource {
   readonly #options: JournalOptions;
   readonly #command: readonly string[];
   readonly #lookAfterMs: number;
+  readonly #answerLimitMs: number;
   readonly #closing = new AbortController();
   #chunks: AsyncGenerator<Chunk, void> | null = null;
   #state: SourceState = 'starting';
   #running: Journalctl | null = null;
   #failures = 0;
   #loggedText = '';
+  #hasWarnedOfSilence = false;
   #faultState: SourceState | null = null;
   /** The cursor of the last record; null before the first one, undefined until it is known where to begin. */
   #cursor: string | null | undefined;
@@ -70,6 +75,7 @@ export class JournalSource implements LogSource {
     this.#options = options;
     this.#command = options.command ?? ['journalctl'];
     this.#lookAfterMs = options.lookAfterMs ?? LOOK_AFTER_MS;
+    this.#answerLimitMs = options.answerLimitMs ?? ANSWER_LIMIT_MS;
     if (!options.position) return;
     this.#cursor = cursorIn(options.position);
     if (this.#cursor === undefined)
@@ -143,20 +149,34 @@ export class JournalSource implements LogSource {
     const records = new JournalRecords(this.#cursor ?? null);
     const journalctl = this.#start(args);
     const follows = quietMs !== Number.POSITIVE_INFINITY;
+    /** Its work when it had last printed nothing for the limit; null once it has printed. */
+    let work: string | null = null;
     try {
       for (;;) {
         const askedMs = performance.now();
-        const piece = await journalctl.read(follows ? quietMs : LOOK_AFTER_MS);
+        const piece = await journalctl.read(follows ? quietMs : this.#answerLimitMs);
         if (piece === 'quiet' && follows) return null;
-        if (piece === 'quiet') continue;
+        if (piece === 'quiet') {
+          const before: string | null = work;
+          work = journalctl.work();
+          const seconds = this.#answerLimitMs / 1_000;
+          if (work !== null && work === before)
+            return { state: 'starting', text: `journalctl has done nothing for ${seconds} s` };
+          this.#warnOfSilence(seconds);
+          continue;
+        }
+        work = null;
         if (piece === 'ended')
           return journalctl.fault() ?? (follows ? { state: 'starting', text: 'journalctl stopped following' } : null);
         const whole = records.push(piece);
         // The record of the position alone, which is printed again, is no progress: a journalctl that fails behind it fails again.
         const hasNew = whole.bytes.length + whole.gaps.length > 0;
-        if (hasNew) this.#failures = 0;
-        if (hasNew && follows) this.#clearFault();
-        if (hasNew) yield this.#chunk(whole);
+        if (hasNew) {
+          this.#failures = 0;
+          this.#hasWarnedOfSilence = false;
+          if (follows) this.#clearFault();
+          yield this.#chunk(whole);
+        }
         // If `next` was not called for long, records that did not fit the pipe may have been vacuumed: a new round finds the gap.
         if (follows && performance.now() - askedMs > this.#lookAfterMs) {
           this.#state = 'behind';
@@ -199,16 +219,15 @@ export class JournalSource implements LogSource {
 
   /** Returns the cursor of the one record that `args` ask for; null when there is none. */
   async #recordFor(args: readonly string[]): Promise<string | null | JournalFault> {
-    const { answerLimitMs = ANSWER_LIMIT_MS } = this.#options;
     const journalctl = this.#start(args);
     const records = new JournalRecords(null);
     let cursor: string | null = null;
     for (;;) {
-      const piece = await journalctl.read(answerLimitMs);
+      const piece = await journalctl.read(this.#answerLimitMs);
       if (piece === 'ended') break;
       if (piece === 'quiet') {
         journalctl.stop();
-        return { state: 'starting', text: `journalctl gave no answer for ${answerLimitMs / 1_000} s` };
+        return { state: 'starting', text: `journalctl gave no answer for ${this.#answerLimitMs / 1_000} s` };
       }
       cursor = records.push(piece).cursor ?? cursor;
     }
@@ -233,6 +252,14 @@ export class JournalSource implements LogSource {
     this.#loggedText = fault.text;
     if (fault.state === 'starting') this.#options.log.warn(`${fault.text}; starting it again`);
     else this.#options.log.error(fault.text);
+  }
+
+  #warnOfSilence(seconds: number): void {
+    if (this.#hasWarnedOfSilence) return;
+    this.#hasWarnedOfSilence = true;
+    this.#options.log.warn(
+      `journalctl has printed nothing for ${seconds} s while it reads what is there; it is left to go on while it works`,
+    );
   }
 
   #clearFault(): void {

@@ -150,6 +150,24 @@ export class Journalctl {
     return this.#child?.stdout?.readableLength ?? 0;
   }
 
+  /**
+   * Returns its page faults and processor time so far, with those of the processes that it waited for (proc_pid_stat(5), `minflt` to
+   * `cstime`): while they stay the same, it does nothing. Null where they cannot be read.
+   */
+  work(): string | null {
+    try {
+      const stat = readFileSync(`/proc/${this.#child?.pid}/stat`, 'latin1');
+      // The second field is the program's name, in parentheses, and may have spaces and parentheses itself.
+      return stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(7, 15)
+        .join(' ');
+    } catch {
+      return null;
+    }
+  }
+
   /** Kills it; its unread output is discarded. */
   stop(): void {
     try {

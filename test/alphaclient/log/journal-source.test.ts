@@ -380,6 +380,64 @@ describe('a journal', { skip, concurrency: 2 }, () => {
     assert.deepEqual((await third).all, lines(2, 3));
   });
 
+  it('is read anew where journalctl hangs while it catches up, which is logged', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    await journal.rotate();
+    const hanging = join(journal.folder, 'hanging');
+    const runs = join(journal.folder, 'runs');
+    const hangs = `
+      case "$*" in
+        *--lines=1*|*--follow*) ;;
+        *) [ -e ${hanging} ] && { echo >>${runs}; exec sleep 600; };;
+      esac
+      exec journalctl "$@"`;
+    const command = ['sh', '-c', hangs, '-', ...journal.command.slice(1)];
+    const source = follow(t, command, { lookAfterMs: 50, answerLimitMs: 2_000 });
+    assert.deepEqual((await read(source, count(2))).all, lines(0, 2));
+    writeFileSync(hanging, '');
+    const third = read(source, count(1));
+    await until('the fault is logged', () => source.logged.length > 1);
+    await until('it hangs once more', () => readFileSync(runs, 'utf8').length > 1);
+    rmSync(hanging);
+    assert.deepEqual(source.logged, [
+      [
+        'warn',
+        'journalctl has printed nothing for 2 s while it reads what is there; it is left to go on while it works',
+      ],
+      ['warn', 'journalctl has done nothing for 2 s; starting it again'],
+    ]);
+    journal.append(...records(2, 3));
+    assert.deepEqual((await third).all, lines(2, 3));
+  });
+
+  it('is not read anew where journalctl works for long before it prints anything, which is logged once', async (t) => {
+    const journal = await scratch(t);
+    journal.append(...records(0, 2));
+    await journal.rotate();
+    const searching = join(journal.folder, 'searching');
+    const runs = join(journal.folder, 'runs');
+    writeFileSync(searching, '');
+    const works = `
+      case "$*" in
+        *--lines=1*|*--follow*) ;;
+        *) echo >>${runs}; while [ -e ${searching} ]; do :; done;;
+      esac
+      exec journalctl "$@"`;
+    const source = follow(t, ['sh', '-c', works, '-', ...journal.command.slice(1)], { answerLimitMs: 2_000 });
+    const both = read(source, count(2));
+    await until('it is logged', () => source.logged.length > 0);
+    const loggedMs = performance.now();
+    await until('the limit has passed twice more', () => performance.now() - loggedMs > 5_000);
+    rmSync(searching);
+    assert.deepEqual((await both).all, lines(0, 2));
+    assert.equal(readFileSync(runs, 'utf8'), '\n');
+    assert.deepEqual(
+      source.logged.map(([level]) => level),
+      ['warn'],
+    );
+  });
+
   it('does not count as read while it is looked at anew, where nobody called next for long', async (t) => {
     const journal = await scratch(t);
     journal.append(...records(0, 2));

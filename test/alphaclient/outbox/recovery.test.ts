@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { OutboxError } from '../../../alphaclient/outbox/database.ts';
 import { OUTBOX_FILE, Outbox, type ReadResult } from '../../../alphaclient/outbox/outbox.ts';
-import { Checkpoint, openStateFolder } from '../../../alphaclient/outbox/recovery.ts';
+import { Checkpoint, openStateFolder, replaceDamaged } from '../../../alphaclient/outbox/recovery.ts';
 import type { LoginEvent } from '../../../protocol/event.ts';
 import { withSteps } from './steps.ts';
 
@@ -194,5 +194,22 @@ test('a start removes what a kill left of checkpoints that were being written', 
     readdirSync(folder).filter((name) => name.startsWith('checkpoint')),
     ['checkpoint.json'],
   );
+  rmSync(folder, { recursive: true });
+});
+
+test('of more than three damaged outboxes the oldest is deleted with all its files', () => {
+  const folder = mkdtempSync(join(ROOT, 'recovery-'));
+  new Outbox(folder).close();
+  const older = (day: number): string => `${OUTBOX_FILE}.damaged-2026-11-2${day}T08-00-00-000Z`;
+  for (const day of [1, 2, 3])
+    for (const ending of ['', '-wal', '-shm']) writeFileSync(join(folder, older(day) + ending), 'damaged');
+  replaceDamaged(folder, 'a page is', QUIET, Date.parse('2026-11-29T08:00:00Z')).close();
+  const kept = readdirSync(folder).filter((name) => name.startsWith(`${OUTBOX_FILE}.damaged-`));
+  const newest = `${OUTBOX_FILE}.damaged-2026-11-29T08-00-00-000Z`;
+  assert.deepEqual(
+    kept.filter((name) => !name.startsWith(newest)).sort(),
+    [2, 3].flatMap((day) => [older(day), `${older(day)}-shm`, `${older(day)}-wal`]),
+  );
+  assert.ok(kept.includes(newest));
   rmSync(folder, { recursive: true });
 });

@@ -75,3 +75,14 @@ it('a header read by the header cache is what it is without it', (t) => {
   }
   ok(cached > LINES / 200, `${cached} by the cache`);
 });
+
+it('three texts may stand before a header, and behind four none is looked for', () => {
+  const timestamps = new TimestampParser();
+  timestamps.setContext(WRITTEN_MS, 'UTC');
+  const headers = new HeaderParser(timestamps);
+  const line = 'Nov 20 10:00:00 web sshd[12]: Accepted';
+  for (let texts = 0; texts <= 4; texts += 1) {
+    const { writer, host } = headers.parse(`${'[1.5] '.repeat(texts)}${line}`);
+    deepEqual([writer, host], texts <= 3 ? ['sshd', 'web'] : ['raw', ''], `behind ${texts}`);
+  }
+});

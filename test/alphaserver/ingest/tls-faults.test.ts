@@ -21,3 +21,13 @@ test('a failed handshake is put into words, once an hour for a peer and a fault'
     'TLS with 192.0.2.1 failed: the handshake failed (ERR_SSL_X)',
   );
 });
+
+test('of more than 1,000 faults the one that was logged longest ago is forgotten, and may be logged again', () => {
+  const faults = new TlsFaults();
+  const line = (peer: number): string | null => faults.line(`peer ${peer}`, new Error('socket hang up'), 0);
+  for (let peer = 1; peer <= 1_000; peer += 1) assert.notEqual(line(peer), null);
+  assert.equal(line(1), null);
+  assert.notEqual(line(1_001), null);
+  assert.equal(line(2), null);
+  assert.notEqual(line(1), null);
+});

@@ -1,7 +1,7 @@
 /** `GET /api/hosts/NAME`, `/api/sources/IP` and `/api/users/NAME`, asked of a real server. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ABOUT_LIMIT_EVENTS } from '../../../alphaserver/queries/about.ts';
+import { ABOUT_LIMIT_EVENTS, ABOUT_LIMIT_LOGINS } from '../../../alphaserver/queries/about.ts';
 import { until } from '../../until.ts';
 import { type SentEvent, Served } from './served.ts';
 
@@ -125,11 +125,20 @@ test('of what nothing is known there is no page, and an address must be one', as
   assert.match(body.message, /^ip must be an address/);
 });
 
-test('a flood of failures hides no login', async () => {
-  await served.store([login('rare', 0, { ip: '198.51.100.1' })]);
+test('a flood of failures hides no login, and of more logins than are read besides it the newest are summed up', async () => {
+  await served.store([
+    ...Array.from({ length: ABOUT_LIMIT_LOGINS }, (_, i) => login('rare', (i + 1) * 1_000)),
+    login('rare', 0, { ip: '198.51.100.1' }),
+  ]);
   const flood = Array.from({ length: ABOUT_LIMIT_EVENTS + 1 }, () => ({ ...failed, user: 'rare', at: at(0) }));
   await served.store(flood);
   const user = await about('/api/users/rare');
   assert.deepEqual([user.more, user.failed], [true, ABOUT_LIMIT_EVENTS]);
-  assert.equal(user.logins[0]?.user, 'rare');
+  assert.deepEqual(
+    user.logins.map(({ user: name, logins, firstUsed, lastUsed }) => [name, logins, firstUsed, lastUsed]),
+    [
+      ['rare', 1, at(0), at(0)],
+      ['rare', ABOUT_LIMIT_LOGINS - 1, at((ABOUT_LIMIT_LOGINS - 1) * 1_000), at(1_000)],
+    ],
+  );
 });

@@ -23,6 +23,14 @@ describe('the module of a page', () => {
     await assert.rejects(pageModule(folder), /Unexpected ";"[\s\S]*word\.js:1:20:/);
   });
 
+  it('is refused where it is longer than 4,000,000 bytes', async () => {
+    const long = (bytes: number): void => put('word.js', `export const word = '${'x'.repeat(bytes)}';\n`);
+    long(3_999_000);
+    assert.ok((await pageModule(folder)).length <= 4_000_000);
+    long(4_000_000);
+    await assert.rejects(pageModule(folder), { code: 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER' });
+  });
+
   it('is the one that was made before, where there is one, whatever became of the sources', async () => {
     put('word.js', "export const word = 'packed';\n");
     await writePageModule(folder, folder);

@@ -46,7 +46,7 @@ export const peerSourceOf = (address: string): string => sourceOf(address, CUSTO
 export const peerAddress = (remote: string | undefined): string => (remote ?? '?').replace(/^::ffff:/, '');
 
 /** IPv6 addresses whose source is remembered. */
-const REMEMBERED_LIMIT = 10_000;
+const REMEMBERED_LIMIT_ADDRESSES = 10_000;
 
 /** True for a host that is this machine by its name or address alone. */
 export const isLoopback = (host: string): boolean => /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host);
@@ -65,7 +65,7 @@ export class Sources {
     const known = this.#known.get(address);
     if (known !== undefined) return known;
     const source = sourceOf(address, this.#ipv6Prefix);
-    if (this.#known.size >= REMEMBERED_LIMIT) this.#known.clear();
+    if (this.#known.size >= REMEMBERED_LIMIT_ADDRESSES) this.#known.clear();
     this.#known.set(address, source);
     return source;
   }

@@ -22,7 +22,7 @@ const CHECKPOINT_EVERY_MS = 1_000;
 const CHECKPOINT_EVERY_MS_PER_ROW = 1;
 
 /** Damaged files kept for inspection; beyond them the oldest is deleted, so that a bad disk does not fill up with them. */
-const DAMAGED_LIMIT = 3;
+const DAMAGED_LIMIT_OUTBOXES = 3;
 const DAMAGED = `${OUTBOX_FILE}.damaged-`;
 /** The files of a SQLite database in WAL mode; the journal is there while it is made. */
 const FILE_ENDINGS = ['', '-wal', '-shm', '-journal'] as const;
@@ -223,7 +223,7 @@ function damagedIn(folder: string): string[] {
 }
 
 function deleteOldDamaged(folder: string): void {
-  for (const name of damagedIn(folder).slice(0, -DAMAGED_LIMIT)) removeFiles(folder, name);
+  for (const name of damagedIn(folder).slice(0, -DAMAGED_LIMIT_OUTBOXES)) removeFiles(folder, name);
 }
 
 /** The part of a damaged outbox that can be read. */

@@ -27,7 +27,7 @@ const GROWN_AT_ONCE = 200;
  * when the events that it took made so many be saved before they changed.
  */
 export const SAVED_AT_ONCE = 8_192;
-const SAVED_AHEAD_LIMIT = 16_384;
+const SAVED_AHEAD_LIMIT_EVENTS = 16_384;
 /** The interval at which the agents are checked. */
 const AGENTS_EVERY_MS = 5_000;
 /** The rules read ahead when an event was stored for longer without being judged. */
@@ -193,7 +193,7 @@ export class RuleRunner {
     const next = Math.min(...ahead);
     let taken = 0;
     for (const row of rows) {
-      if (row[0] > next || this.#engine.savedAhead > SAVED_AHEAD_LIMIT) break;
+      if (row[0] > next || this.#engine.savedAhead > SAVED_AHEAD_LIMIT_EVENTS) break;
       this.#engine.take(row);
       taken += 1;
     }

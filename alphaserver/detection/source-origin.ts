@@ -18,7 +18,7 @@ export interface SourceOrigin {
 
 const UNKNOWN: SourceOrigin = { country: 0, operator: 0 };
 /** Addresses whose origin is remembered: a login is replayed several times while it may still change its place. */
-const CACHED_LIMIT = 4_096;
+const CACHED_LIMIT_ADDRESSES = 4_096;
 
 /** Origins by the numbers of interned addresses. */
 export class SourceOrigins {
@@ -37,7 +37,7 @@ export class SourceOrigins {
     if (origin) return origin;
     const names = this.#namesOf(this.#text(ip) ?? '');
     origin = { country: hashed(names?.country), operator: hashed(names?.operator) };
-    if (this.#known.size >= CACHED_LIMIT) this.#known.clear();
+    if (this.#known.size >= CACHED_LIMIT_ADDRESSES) this.#known.clear();
     this.#known.set(ip, origin);
     return origin;
   }

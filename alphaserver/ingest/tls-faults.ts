@@ -3,7 +3,7 @@
 import { LoggedProblems } from '../../service/logged-problems.ts';
 
 /** Faults that are remembered; the oldest goes first. */
-const REMEMBERED_LIMIT = 1_000;
+const REMEMBERED_LIMIT_FAULTS = 1_000;
 
 /** Codes of Node and OpenSSL, and what they mean for whoever looks after the server. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Remembers which faults were logged. */
 export class TlsFaults {
-  readonly #logged = new LoggedProblems(REMEMBERED_LIMIT);
+  readonly #logged = new LoggedProblems(REMEMBERED_LIMIT_FAULTS);
 
   /** Gives the line to log for a failed handshake, or null where it was logged for this peer within the hour. */
   line(address: string, error: NodeJS.ErrnoException, nowMs: number): string | null {

@@ -61,9 +61,9 @@ const TOUCHED = {
   user: { column: "body ->> 'user'", list: '$.users' },
 } as const;
 /** The newest incidents among which those about one thing are looked for. */
-const SEARCHED_LIMIT = 10_000;
+const SEARCHED_LIMIT_INCIDENTS = 10_000;
 /** The most open incidents read at once. */
-const OPEN_LIMIT = 200_000;
+const OPEN_LIMIT_INCIDENTS = 200_000;
 const COLUMNS = `body, a.at AS acknowledgedAt, a.by AS acknowledgedBy
   FROM incidents i LEFT JOIN acknowledgements a ON a.incident = i.id`;
 const SELECT = `SELECT ${COLUMNS}`;
@@ -147,7 +147,7 @@ export class Incidents {
     const touched = `EXISTS (SELECT 1 FROM json_each(body, '${list}') WHERE ${is('value')})`;
     const recent = 'i.id IN (SELECT id FROM incidents ORDER BY openedAt DESC, id DESC LIMIT ?3)';
     const where = `WHERE partOf IS NULL AND (${is(column)} OR ${touched}) AND ${recent} ORDER BY openedAt DESC, i.id DESC LIMIT ?2`;
-    return this.#rows(where, value, limit, SEARCHED_LIMIT).map(storedOf);
+    return this.#rows(where, value, limit, SEARCHED_LIMIT_INCIDENTS).map(storedOf);
   }
 
   /** Returns the addresses under an active attack alert. */
@@ -190,7 +190,7 @@ export class Incidents {
   #open(rules: readonly Rule[]): Incident[] {
     const places = rules.map(() => '?').join(', ');
     const where = `WHERE closedAt IS NULL AND rule IN (${places}) ORDER BY lastAt DESC LIMIT ?`;
-    return this.#rows(where, ...rules, OPEN_LIMIT).map(({ body }) => JSON.parse(body) as Incident);
+    return this.#rows(where, ...rules, OPEN_LIMIT_INCIDENTS).map(({ body }) => JSON.parse(body) as Incident);
   }
 
   #rows(where: string, ...values: (string | number)[]): Row[] {
